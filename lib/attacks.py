@@ -1,0 +1,158 @@
+"""The fast gradient sign method and the basic iterative method, in the l-inf and l2 norms.
+
+One iteration for all attacks, one step and one projection for each norm. `model` is any function from inputs (…, features)
+to logits (…, classes); its parameters are expected to be frozen and in evaluation mode (`evaluate.frozen`). Epsilon, step
+size and bounds are in the units of the inputs given: normalised or pixels, as the caller chooses.
+
+References: Goodfellow et al. 2015 (FGSM); Kurakin et al. 2017 (BIM); Madry et al. 2018 (PGD: random start, restarts).
+"""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from lib.models import cross_entropy
+
+Model = Callable[[Tensor], Tensor]
+Bounds = tuple[float, float] | tuple[Tensor, Tensor]  # of valid inputs; tensors are broadcast against the inputs
+RETURNS = ("last", "best")
+
+
+def fgsm(model: Model, x: Tensor, labels: Tensor, *, epsilon: float, bounds: Bounds | None = None) -> Tensor:
+    """x + epsilon·sign(∂loss/∂x), clipped to `bounds` where given. Shapes as in `bim`."""
+    return bim(model, x, labels, norm="linf", epsilon=epsilon, steps=1, step_size=epsilon, bounds=bounds)
+
+
+def bim(
+    model: Model,
+    x: Tensor,
+    labels: Tensor,
+    *,
+    norm: str,
+    epsilon: float,
+    steps: int,
+    step_size: float,
+    bounds: Bounds | None = None,
+    random_start: bool = False,
+    restarts: int = 1,
+    returns: str = "last",
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Inputs within `epsilon` of `x` in `norm` on which the loss at the true labels is large.
+
+    BIM as the paper runs it by default; PGD with `random_start=True`. `x` is (…, features), `labels` its leading
+    dimensions, int64; the result is shaped like `x`. `returns`: the "last" iterate, or for each input the "best", with
+    the highest loss of all iterates and the starting point. With `restarts` > 1 the best of all runs' results is kept.
+    """
+    if returns not in RETURNS:
+        raise ValueError(f"returns={returns!r}; allowed: {', '.join(RETURNS)}")
+    if restarts < 1 or (restarts > 1 and not random_start):
+        raise ValueError(f"restarts={restarts} with random_start={random_start}; only random starts are worth repeating")
+    keep_best = returns == "best" or restarts > 1
+    best, best_loss = x, torch.full(labels.shape, -torch.inf, device=x.device)
+    for _ in range(restarts):
+        run = iterates(
+            model, x, labels, norm=norm, epsilon=epsilon, steps=steps, step_size=step_size,
+            bounds=bounds, random_start=random_start, generator=generator,
+        )  # fmt: skip
+        for step, iterate in enumerate(run):
+            if keep_best and (returns == "best" or step == steps):
+                with torch.no_grad():
+                    loss = cross_entropy(model(iterate), labels)
+                better = loss > best_loss
+                best_loss = torch.where(better, loss, best_loss)
+                best = torch.where(_expand(better, x), iterate, best)
+    return best if keep_best else iterate
+
+
+def iterates(
+    model: Model,
+    x: Tensor,
+    labels: Tensor,
+    *,
+    norm: str,
+    epsilon: float,
+    steps: int,
+    step_size: float,
+    bounds: Bounds | None = None,
+    random_start: bool = False,
+    generator: torch.Generator | None = None,
+) -> Iterator[Tensor]:
+    """The starting point and then each of the `steps` iterates of the attack; arguments as in `bim`."""
+    if norm not in _BALLS:
+        raise ValueError(f"norm={norm!r}; allowed: {', '.join(_BALLS)}")
+    if epsilon < 0 or step_size < 0 or steps < 0:
+        raise ValueError(f"epsilon={epsilon}, step_size={step_size}, steps={steps}: none may be negative")
+    ball = _BALLS[norm](x, labels, epsilon, bounds)
+    adversarial = ball.project(x + ball.random(generator)) if random_start else x
+    yield adversarial
+    for _ in range(steps):
+        gradient = input_gradient(model, adversarial, labels)
+        adversarial = ball.project(adversarial + ball.step(gradient, step_size))
+        yield adversarial
+
+
+def input_gradient(model: Model, x: Tensor, labels: Tensor) -> Tensor:
+    """∂loss/∂x of each input. The loss is summed, never averaged: an input's gradient is independent of its batch."""
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(cross_entropy(model(x), labels).sum(), x)
+    return gradient
+
+
+def _expand(values: Tensor, x: Tensor) -> Tensor:
+    """One value an input, (…), broadcast against the inputs (…, features)."""
+    return values.reshape(values.shape + (1,) * (x.ndim - values.ndim))
+
+
+class _Linf:
+    """The l-inf ball around x, within the bounds: one interval for each pixel, so that projecting is one clamp."""
+
+    def __init__(self, x: Tensor, labels: Tensor, epsilon: float, bounds: Bounds | None):
+        self.epsilon = epsilon
+        self.low, self.high = x - epsilon, x + epsilon
+        if bounds is not None:
+            self.low, self.high = self.low.clamp(*bounds), self.high.clamp(*bounds)
+
+    def random(self, generator: torch.Generator | None) -> Tensor:
+        return torch.empty_like(self.low).uniform_(-self.epsilon, self.epsilon, generator=generator)
+
+    def step(self, gradient: Tensor, size: float) -> Tensor:
+        return gradient.sign_().mul_(size)
+
+    def project(self, point: Tensor) -> Tensor:
+        return point.clamp(self.low, self.high)
+
+
+class _L2:
+    """The l2 ball around each x, cut by the bounds."""
+
+    def __init__(self, x: Tensor, labels: Tensor, epsilon: float, bounds: Bounds | None):
+        self.x, self.labels, self.epsilon, self.bounds = x, labels, epsilon, bounds
+
+    def _norm(self, vectors: Tensor) -> Tensor:
+        return _expand(vectors.flatten(self.labels.ndim).norm(dim=-1), vectors)
+
+    def random(self, generator: torch.Generator | None) -> Tensor:
+        """Uniform in the ball: a random direction, with a radius whose d-th power is uniform."""
+        direction = torch.empty_like(self.x).normal_(generator=generator)
+        dimension = self.x[(0,) * self.labels.ndim].numel()
+        uniform = torch.empty(self.labels.shape, device=self.x.device).uniform_(generator=generator)
+        return self.epsilon * _expand(uniform ** (1 / dimension), self.x) * direction / self._norm(direction)
+
+    def step(self, gradient: Tensor, size: float) -> Tensor:
+        # Dividing by the largest entry first keeps the squares of tiny gradients from underflowing: no floor is needed,
+        # the step has its full length at any scale of the loss, and a gradient that is exactly zero stays zero.
+        largest = _expand(gradient.flatten(self.labels.ndim).abs().amax(-1), gradient)
+        scaled = gradient / torch.where(largest > 0, largest, 1)
+        return scaled * (size / torch.where(largest > 0, self._norm(scaled), 1))
+
+    def project(self, point: Tensor) -> Tensor:
+        change = point - self.x
+        length = self._norm(change)
+        point = torch.where(length > self.epsilon, self.x + change * (self.epsilon / length), point)
+        return point if self.bounds is None else point.clamp(*self.bounds)
+
+
+_BALLS = {"linf": _Linf, "l2": _L2}

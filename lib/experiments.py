@@ -1,0 +1,154 @@
+"""Each table and figure of the paper as a list of trials, for each scale."""
+
+import hashlib
+import json
+from dataclasses import dataclass, fields, replace
+
+from lib.evaluate import Evaluation
+from lib.models import INITS, NORMS
+
+SCALES = ("quick", "laptop", "paper")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One network, trained once from one seed and evaluated: all settings, and nothing else, decide its identity.
+
+    `evaluations` see the section of the paper or the specification they come from in the functions below. `norm` is
+    None or "batch"; `init` "default" (torch's own) or "he"; `hidden` the widths of an MLP's hidden layers, empty for the
+    linear model; `weight_decay` is λ. `seed` fixes initialisation, data order and noise, each on its own.
+    """
+
+    dataset: str
+    image_size: int
+    evaluations: tuple[Evaluation, ...]
+    hidden: tuple[int, ...] = ()
+    norm: str | None = None
+    init: str = "default"
+    epochs: int = 50
+    batch_size: int = 128
+    lr: float = 1e-2
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.norm not in NORMS or self.init not in INITS:
+            raise ValueError(f"norm={self.norm!r}, init={self.init!r}; allowed: {NORMS} and {INITS}")
+        if self.epochs < 0 or self.batch_size < 1 or self.seed < 0:
+            raise ValueError(f"epochs={self.epochs}, batch_size={self.batch_size}, seed={self.seed}: too small")
+
+    @property
+    def settings(self) -> dict:
+        """The trial as JSON writes it."""
+        evaluations = [evaluation.settings for evaluation in self.evaluations]
+        return {field.name: getattr(self, field.name) for field in fields(self)} | {
+            "evaluations": evaluations,
+            "hidden": list(self.hidden),
+        }
+
+    @property
+    def id(self) -> str:
+        return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What the word means for the MNIST experiments of section 4."""
+
+    dataset: str
+    seeds: int
+    epochs: int
+    hidden: tuple[int, ...]
+    bim_steps: int  # of the attack with epsilon 0.1
+
+
+MNIST_SCALES = {
+    "quick": Scale("mnist-5k", seeds=3, epochs=10, hidden=(98, 49), bim_steps=20),
+    "laptop": Scale("mnist", seeds=3, epochs=10, hidden=(392, 196), bim_steps=20),
+    "paper": Scale("mnist", seeds=5, epochs=50, hidden=(392, 196), bim_steps=100),
+}
+LINEAR_SIZES = (28, 56, 84, 112)
+MLP_SIZES = (28, 56, 84)
+WEIGHT_DECAY = {28: 0.0, 56: 0.01, 84: 0.0225, 112: 0.05}  # the paper's λ for each image size, Tables 7 and 11
+
+CLEAN = Evaluation()
+NOISE = Evaluation("noise", epsilon=1.0)
+
+
+def mnist_scale(scale: str) -> Scale:
+    if scale not in SCALES:
+        raise ValueError(f"unknown scale {scale!r}; allowed: {', '.join(SCALES)}")
+    return MNIST_SCALES[scale]
+
+
+def over_seeds(trials: list[Trial], seeds: int) -> list[Trial]:
+    """Each trial with the seeds 0, 1, …, seeds - 1."""
+    if seeds < 1:
+        raise ValueError(f"seeds={seeds}; at least 1 is needed, 2 for an interval")
+    return [replace(trial, seed=seed) for trial in trials for seed in range(seeds)]
+
+
+def bim(epsilon: float, steps_at_01: int, **options) -> Evaluation:
+    """BIM-linf as in section 4: `steps_at_01` equal steps that add up to epsilon 0.1, and proportionally fewer below."""
+    steps = round(steps_at_01 * epsilon / 0.1)
+    return Evaluation("bim", epsilon=epsilon, steps=steps, step_size=0.1 / steps_at_01, **options)
+
+
+def table_11(scale: str, seeds: int | None = None, epochs: int | None = None, sizes=LINEAR_SIZES) -> list[Trial]:
+    """Softmax regression, image sizes 28 to 112, without and with weight decay (Appendix B, Table 11).
+
+    Besides the paper's rows, the 28-pixel baseline with λ = 1e-3, the one that agrees with the printed numbers.
+    """
+    s = mnist_scale(scale)
+    attacked = [Evaluation("fgsm", epsilon=epsilon) for epsilon in (0.05, 0.1)]
+    trials = [
+        Trial(s.dataset, size, (CLEAN, *attacked, *_beyond(s, size)), epochs=epochs or s.epochs, weight_decay=weight_decay)
+        for size in sizes
+        for weight_decay in (0.0, WEIGHT_DECAY[size] or 1e-3)
+    ]
+    return over_seeds(trials, seeds or s.seeds)
+
+
+def table_06(scale: str, seeds: int | None = None, epochs: int | None = None, sizes=MLP_SIZES) -> list[Trial]:
+    """The MLP without weight decay, with and without batch norm (section 4, Tables 6 and 12)."""
+    return _mlps(scale, seeds, epochs, {size: 0.0 for size in sizes}, "default")
+
+
+def table_06_he(scale: str, seeds: int | None = None, epochs: int | None = None, sizes=MLP_SIZES) -> list[Trial]:
+    """Table 6 from He's initialisation in place of torch's own, which the paper leaves open."""
+    return _mlps(scale, seeds, epochs, {size: 0.0 for size in sizes}, "he")
+
+
+def table_07(scale: str, seeds: int | None = None, epochs: int | None = None, sizes=MLP_SIZES) -> list[Trial]:
+    """The MLP with weight decay, λ as for the linear model (section 4, Table 7)."""
+    return _mlps(scale, seeds, epochs, {size: WEIGHT_DECAY[size] for size in sizes if WEIGHT_DECAY[size]}, "default")
+
+
+def _mlps(scale: str, seeds: int | None, epochs: int | None, decays: dict[int, float], init: str) -> list[Trial]:
+    s = mnist_scale(scale)
+    table = (CLEAN, NOISE, bim(0.05, s.bim_steps), bim(0.1, s.bim_steps))
+    trials = []
+    for size, weight_decay in decays.items():
+        for norm in NORMS:
+            evaluations = (*table, Evaluation("fgsm", epsilon=0.1), *_beyond(s, size))
+            if norm == "batch" and size == 28:
+                evaluations += tuple(replace(evaluation, batch_statistics=True) for evaluation in table)
+            settings = {"hidden": s.hidden, "norm": norm, "init": init, "weight_decay": weight_decay}
+            trials.append(Trial(s.dataset, size, evaluations, epochs=epochs or s.epochs, **settings))
+    return over_seeds(trials, seeds or s.seeds)
+
+
+def _beyond(scale: Scale, size: int) -> tuple[Evaluation, ...]:
+    """What the paper's tables do not show: attacks on first layers averaged over blocks, and the invariance examples."""
+    averaged = [Evaluation("fgsm", epsilon=epsilon, block_average=True) for epsilon in (0.05, 0.1)] if size > 28 else []
+    names = ["invariance-original", "invariance-human"] if scale.dataset == "mnist" else []
+    return (*averaged, *(Evaluation(dataset=name) for name in names))
+
+
+EXPERIMENTS = {
+    "table-06": table_06,
+    "table-06-he": table_06_he,
+    "table-07": table_07,
+    "table-11": table_11,
+}
