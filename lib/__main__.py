@@ -12,8 +12,7 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--scale", type=click.Choice(SCALES), default="quick", show_default=True,
-              help="How much is computed.")
+@click.option("--scale", type=click.Choice(SCALES), default="quick", show_default=True, help="How much is computed.")
 def build(scale: str) -> None:
     """Execute every chapter and build the book at _build/html/index.html."""
     try:

@@ -50,9 +50,7 @@ def execute(chapter: Path, output: Path, scale: str) -> None:
             extra_arguments=["--log-level=ERROR"],  # else each kernel warns about its local, unencrypted connection
             execution_timeout=QUICK_CELL_SECONDS if scale == "quick" else None,
         )
-    except PapermillExecutionError as error:
-        raise BookError(f"{chapter.name}, cell {error.cell_index + 1}: {error}") from None
-    except (CellTimeoutError, DeadKernelError) as error:
+    except (PapermillExecutionError, CellTimeoutError, DeadKernelError) as error:
         raise BookError(f"{chapter.name}: {error}") from None
     check_executed(output)
 

@@ -59,14 +59,15 @@ class Scale:
     dataset: str
     seeds: int
     epochs: int
+    batch_size: int
     hidden: tuple[int, ...]
     bim_steps: int  # of the attack with epsilon 0.1
 
 
 MNIST_SCALES = {
-    "quick": Scale("mnist-5k", seeds=3, epochs=10, hidden=(98, 49), bim_steps=20),
-    "laptop": Scale("mnist", seeds=3, epochs=10, hidden=(392, 196), bim_steps=20),
-    "paper": Scale("mnist", seeds=5, epochs=50, hidden=(392, 196), bim_steps=100),
+    "quick": Scale("mnist-5k", seeds=3, epochs=10, batch_size=16, hidden=(98, 49), bim_steps=20),
+    "laptop": Scale("mnist", seeds=3, epochs=10, batch_size=128, hidden=(392, 196), bim_steps=20),
+    "paper": Scale("mnist", seeds=5, epochs=50, batch_size=128, hidden=(392, 196), bim_steps=100),
 }
 LINEAR_SIZES = (28, 56, 84, 112)
 MLP_SIZES = (28, 56, 84)
@@ -103,7 +104,14 @@ def table_11(scale: str, seeds: int | None = None, epochs: int | None = None, si
     s = mnist_scale(scale)
     attacked = [Evaluation("fgsm", epsilon=epsilon) for epsilon in (0.05, 0.1)]
     trials = [
-        Trial(s.dataset, size, (CLEAN, *attacked, *_beyond(s, size)), epochs=epochs or s.epochs, weight_decay=weight_decay)
+        Trial(
+            s.dataset,
+            size,
+            (CLEAN, *attacked, *_beyond(s, size)),
+            epochs=epochs or s.epochs,
+            batch_size=s.batch_size,
+            weight_decay=weight_decay,
+        )
         for size in sizes
         for weight_decay in (0.0, WEIGHT_DECAY[size] or 1e-3)
     ]
@@ -135,7 +143,8 @@ def _mlps(scale: str, seeds: int | None, epochs: int | None, decays: dict[int, f
             if norm == "batch" and size == 28:
                 evaluations += tuple(replace(evaluation, batch_statistics=True) for evaluation in table)
             settings = {"hidden": s.hidden, "norm": norm, "init": init, "weight_decay": weight_decay}
-            trials.append(Trial(s.dataset, size, evaluations, epochs=epochs or s.epochs, **settings))
+            settings |= {"epochs": epochs or s.epochs, "batch_size": s.batch_size}
+            trials.append(Trial(s.dataset, size, evaluations, **settings))
     return over_seeds(trials, seeds or s.seeds)
 
 

@@ -1,0 +1,309 @@
+"""The paper's claims, sentence by sentence, each with how it is measured and the rule that judges it.
+
+A claim is measured by a function of `get(metric, arm)`, which gives one value a seed of the networks with the settings
+of `arm`. Written before the runs; the verdicts follow from `lib.verdicts` alone.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import pandas as pd
+
+from lib import report, verdicts
+from lib.experiments import SCALES, WEIGHT_DECAY
+from lib.paper import Reported, reported, stated
+from lib.verdicts import Estimate
+
+Get = Callable[[str, dict], pd.Series]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """`text` says it in our words, `source` where the paper does; `measure` gives one value a seed.
+
+    `judge` takes (values, scale) and returns the verdict; `paper` is the paper's own number as shown, `digits` ours.
+    """
+
+    text: str
+    source: str
+    paper: str
+    measure: Callable[[Get], pd.Series]
+    judge: Callable[[pd.Series, str], str]
+    digits: int = 1
+
+    def values(self, results: pd.DataFrame, scale: str) -> pd.Series:
+        return self.measure(lambda metric, arm: report.values(results, metric, scale, **arm)).dropna()
+
+
+def table(claims: list[Claim], results: pd.DataFrame, name: str, caption: str) -> report.Table:
+    """Every claim with the paper's number, ours and the verdict at each scale that was run."""
+    rows = []
+    for claim in claims:
+        row = {"claim": f"{claim.text} ({claim.source})", "paper": claim.paper}
+        for scale in reversed(SCALES):
+            if scale in set(results["scale"]):
+                found = claim.values(results, scale)
+                row[f"ours, {scale}"] = report.number(Estimate.of(found), claim.digits)
+                row[f"verdict, {scale}"] = claim.judge(found, scale)
+        rows.append(row)
+    return report.Table(name, f"{caption} {report.sources(results)}.", pd.DataFrame(rows))
+
+
+def effect(paper: Reported) -> dict:
+    return {"paper": paper.printed, "judge": lambda found, scale: verdicts.of_effect(found, paper, scale)}
+
+
+def number(paper: Reported) -> dict:
+    return {"paper": paper.printed, "judge": lambda found, scale: verdicts.of_number(found, paper, scale)}
+
+
+def equality(paper: str, target: float, margin: float) -> dict:
+    shown = f"{paper} (judged: {target:g} ± {margin:g})"
+    return {"paper": shown, "judge": lambda found, scale: verdicts.of_equality(found, target, margin, scale)}
+
+
+def minus(a: Reported, b: Reported) -> Reported:
+    """The difference of two numbers of the paper, with their errors combined."""
+    decimals = max(len(r.printed.split(" ")[0].partition(".")[2]) for r in (a, b))
+    error = math.hypot(a.error or 0.0, b.error or 0.0)
+    return Reported(a.value - b.value, error, a.unit, f"{a.value - b.value:.{decimals}f} ± {error:.{decimals}f}")
+
+
+def mlp(size: int, norm: str = "none", weight_decay: float = 0.0, init: str = "default") -> dict:
+    return {"model": "mlp", "image_size": size, "norm": norm, "weight_decay": weight_decay, "init": init}
+
+
+def linear(size: int, weight_decay: float = 0.0) -> dict:
+    return {"model": "linear", "image_size": size, "weight_decay": weight_decay}
+
+
+CLEAN, NOISE, BIM, FGSM = (f"accuracy {name}" for name in ("clean", "noise-1", "bim-linf-0.1", "fgsm-linf-0.1"))
+
+
+def _cost_of_batch_norm(metric: str, size: int, weight_decay: float = 0.0, init: str = "default") -> Callable:
+    settings = {"weight_decay": weight_decay, "init": init}
+    return lambda get: get(metric, mlp(size, "none", **settings)) - get(metric, mlp(size, "batch", **settings))
+
+
+def _ratio(metric: str, size: int, weight_decay: float = 0.0) -> Callable:
+    return lambda get: get(metric, linear(size, weight_decay)) / get(metric, linear(28))
+
+
+def _inside(measure: Callable[[Get, str], pd.Series], size: int) -> Callable:
+    """By how much the prediction √d/28 lies inside the range from epsilon 0.05 to 0.1; negative when it lies outside."""
+
+    def margin(get: Get) -> pd.Series:
+        low, high = (measure(get, f"loss fgsm-linf-{epsilon}") for epsilon in ("0.05", "0.1"))
+        return pd.concat([size / 28 - low, high - size / 28], axis=1).min(axis=1, skipna=False)
+
+    return margin
+
+
+def _loss_ratio(get: Get, metric: str, size: int) -> pd.Series:
+    return get(metric, linear(size)) / get(metric, linear(28))
+
+
+def _loss_increase(get: Get, metric: str, size: int) -> pd.Series:
+    increase = {side: get(metric, linear(side)) - get("loss clean", linear(side)) for side in (size, 28)}
+    return increase[size] / increase[28]
+
+
+def _table_6(size: int, column: str, batch_norm: bool) -> Reported:
+    return reported("6", column, sqrt_d=size, BN=batch_norm)
+
+
+def _table_6_cost(size: int, column: str) -> Reported:
+    return minus(_table_6(size, column, False), _table_6(size, column, True))
+
+
+def _inside_printed(size: int) -> Reported:
+    low, high = (reported("11", f"loss eps={e}", sqrt_d=size, **{"lambda": 0}) for e in ("0.05", "0.1"))
+    value = min(size / 28 - low.value, high.value - size / 28)
+    return Reported(value, low.error, "ratio", f"{value:.2f}")
+
+
+def _enlarging_cost(size: int) -> Reported:
+    """Points of accuracy under FGSM that Table 11 loses from 28 pixels to `size`, where it prints the ratio."""
+    baseline = reported("11", "acc eps=0.1", sqrt_d=28)
+    ratio = reported("11", "acc eps=0.1", sqrt_d=size, **{"lambda": 0})
+    value = baseline.value * (1 - ratio.value)
+    return Reported(value, baseline.error, "percent_points", f"{value:.1f}")
+
+
+LINEAR = [
+    *(
+        Claim(
+            f"{size} px: the predicted growth of the loss, {size // 28}, lies "
+            + ("between" if size < 112 else "below, not between,")
+            + " those at epsilon 0.05 and 0.1 (by how much it lies inside)",
+            "section 4, appendix B",
+            measure=_inside(partial(_loss_ratio, size=size), size),
+            digits=2,
+            **effect(_inside_printed(size)),
+        )
+        for size in (56, 84, 112)
+    ),
+    *(
+        Claim(
+            f"{size} px, λ = {WEIGHT_DECAY[size]:g}: with weight decay the loss under attack (epsilon 0.1) is that at 28 px",
+            "appendix B, Table 11",
+            measure=_ratio("loss fgsm-linf-0.1", size, WEIGHT_DECAY[size]),
+            digits=2,
+            **equality(
+                f"ratio {reported('11', 'loss eps=0.1', sqrt_d=size, **{'lambda': WEIGHT_DECAY[size]}).printed}", 1, 0.1
+            ),
+        )
+        for size in (56, 84, 112)
+    ),
+    Claim(
+        "112 px: weight decay gives back the accuracy under attack that enlarging took (ratios with - without)",
+        "appendix B, Table 11",
+        measure=lambda get: _ratio(FGSM, 112, 0.05)(get) - _ratio(FGSM, 112)(get),
+        digits=2,
+        **effect(
+            minus(
+                reported("11", "acc eps=0.1", sqrt_d=112, **{"lambda": 0.05}),
+                reported("11", "acc eps=0.1", sqrt_d=112, **{"lambda": 0}),
+            )
+        ),
+    ),
+]
+
+BATCH_NORM = [
+    Claim(
+        "28 px: batch norm changes the clean accuracy by next to nothing (without - with)",
+        "section 4",
+        measure=_cost_of_batch_norm(CLEAN, 28),
+        digits=2,
+        **number(stated("MLP sqrt_d=28: clean difference due to BN")),
+    ),
+    Claim(
+        "28 px: batch norm costs accuracy on noise",
+        "section 4",
+        measure=_cost_of_batch_norm(NOISE, 28),
+        **effect(stated("MLP sqrt_d=28: BN loss on noise")),
+    ),
+    Claim(
+        "28 px: batch norm costs accuracy under BIM",
+        "section 4",
+        measure=_cost_of_batch_norm(BIM, 28),
+        **effect(stated("MLP sqrt_d=28: BN loss on BIM-linf")),
+    ),
+    *(
+        Claim(
+            f"{size} px: {words} at every image size",
+            "section 4",
+            measure=_cost_of_batch_norm(metric, size),
+            **effect(_table_6_cost(size, column)),
+        )
+        for words, metric, column in (("13 to 16 points less on noise", NOISE, "Noise"), ("about 40 points less under BIM", BIM, "eps=0.1"))
+        for size in (56, 84)
+    ),
+    Claim(
+        "without batch norm, robustness falls with the image size (28 px - 84 px, BIM)",
+        "section 4, Table 6",
+        measure=lambda get: get(BIM, mlp(28)) - get(BIM, mlp(84)),
+        **effect(minus(_table_6(28, "eps=0.1", False), _table_6(84, "eps=0.1", False))),
+    ),
+    Claim(
+        "batch norm and image size together: 28 px without - 84 px with, BIM (two factors at once)",
+        "Table 6, caption",
+        measure=lambda get: get(BIM, mlp(28)) - get(BIM, mlp(84, "batch")),
+        **effect(stated("MLP: (28, no BN) minus (84, BN), BIM")),
+    ),
+]
+
+WEIGHT_DECAY_CLAIMS = [
+    Claim(
+        "56 px, λ = 0.01: removing batch norm gains clean accuracy",
+        "section 4",
+        measure=_cost_of_batch_norm(CLEAN, 56, 0.01),
+        digits=2,
+        **effect(stated("MLP sqrt_d=56, lambda=0.01: clean gain from removing BN")),
+    ),
+    Claim(
+        "56 px, λ = 0.01: removing batch norm gains accuracy under BIM",
+        "section 4",
+        measure=_cost_of_batch_norm(BIM, 56, 0.01),
+        **effect(stated("MLP sqrt_d=56, lambda=0.01: BIM gain from removing BN")),
+    ),
+    Claim(
+        "56 px, with batch norm: λ = 0.01 increases the test error (which pair is meant is open; here λ 0 - 0.01)",
+        "section 4",
+        measure=lambda get: get(CLEAN, mlp(56, "batch")) - get(CLEAN, mlp(56, "batch", 0.01)),
+        digits=2,
+        **effect(stated("MLP sqrt_d=56, lambda=0.01, BN: increase of test error")),
+    ),
+    *(
+        Claim(
+            f"{size} px: λ = {WEIGHT_DECAY[size]:g} without batch norm - λ = 0 with it, BIM (two factors at once)",
+            "section 4",
+            measure=lambda get, size=size: get(BIM, mlp(size, weight_decay=WEIGHT_DECAY[size])) - get(BIM, mlp(size, "batch")),
+            **effect(stated(f"MLP sqrt_d={size}: (no BN, lambda={WEIGHT_DECAY[size]:g}) minus (BN, lambda=0), BIM")),
+        )
+        for size in (56, 84)
+    ),
+    Claim(
+        "with weight decay in place of batch norm, robustness no longer depends on the image size (56 px - 84 px, BIM)",
+        "section 4, abstract",
+        measure=lambda get: get(BIM, mlp(56, weight_decay=0.01)) - get(BIM, mlp(84, weight_decay=0.0225)),
+        **equality(
+            minus(
+                reported("7", "eps=0.1", sqrt_d=56, BN=False), reported("7", "eps=0.1", sqrt_d=84, BN=False)
+            ).printed,
+            0,
+            2.0,
+        ),
+    ),
+    Claim(
+        "invariance-based examples, original labels: more correct with weight decay than with batch norm (of 100)",
+        "appendix B",
+        measure=lambda get: get("accuracy clean-invariance-original", mlp(56, weight_decay=0.01))
+        - get("accuracy clean-invariance-original", mlp(56, "batch")),
+        **effect(
+            minus(stated("invariance examples correct, weight decay"), stated("invariance examples correct, batch norm"))
+        ),
+    ),
+]
+
+BEYOND = [
+    *(
+        Claim(
+            f"{size} px: the cost of batch norm under BIM from He's initialisation is that of Table 6",
+            "initialisation x batch norm",
+            measure=_cost_of_batch_norm(BIM, size, init="he"),
+            **effect(_table_6_cost(size, "eps=0.1")),
+        )
+        for size in (28, 56, 84)
+    ),
+    Claim(
+        "28 px: the cost of batch norm under BIM remains when it normalises by the test batch",
+        "batch statistics",
+        measure=lambda get: get(BIM, mlp(28)) - get(f"{BIM}-batch-statistics", mlp(28, "batch")),
+        **effect(stated("MLP sqrt_d=28: BN loss on BIM-linf")),
+    ),
+    Claim(
+        "28 px: the cost of batch norm on noise remains when it normalises by the test batch",
+        "batch statistics",
+        measure=lambda get: get(NOISE, mlp(28)) - get("accuracy noise-1-batch-statistics", mlp(28, "batch")),
+        **effect(stated("MLP sqrt_d=28: BN loss on noise")),
+    ),
+    *(
+        Claim(
+            f"{size} px: the prediction also lies between epsilon 0.05 and 0.1 for the loss increase, which the text defines",
+            "adversarial damage",
+            measure=_inside(partial(_loss_increase, size=size), size),
+            digits=2,
+            **effect(_inside_printed(size)),
+        )
+        for size in (56, 84)
+    ),
+    Claim(
+        "linear model, 112 px: enlarging still costs FGSM accuracy when first-layer weights are averaged over each block",
+        "initialisation noise",
+        measure=lambda get: get(FGSM, linear(28)) - get(f"{FGSM}-block-average", linear(112)),
+        **effect(_enlarging_cost(112)),
+    ),
+]

@@ -1,0 +1,109 @@
+"""The parameters of the chapters, checked before any work starts.
+
+A chapter's `parameters` cell holds defaults; papermill adds a cell that overrides some, often as strings and with
+whatever names were typed. `validate` converts what can only mean one thing and refuses the rest.
+"""
+
+import ast
+import difflib
+from fractions import Fraction
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from lib.experiments import LINEAR_SIZES, SCALES
+
+
+class ParameterError(ValueError):
+    """Parameters of a chapter are unknown or not allowed; the message names each, what was given and what is allowed."""
+
+
+def _literal(value: Any) -> Any:
+    """What a string means where it can only mean one thing: a number, a fraction such as 8/255, a list, None."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if text.lower() in ("none", "null"):
+        return None
+    try:
+        return float(Fraction(text)) if "/" in text else ast.literal_eval(text)
+    except (ValueError, SyntaxError, ZeroDivisionError):
+        return value
+
+
+def _no_truth_value(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("a truth value is not a number")
+    return value
+
+
+def _path(value: Any) -> Any:
+    return str(value) if hasattr(value, "__fspath__") else value
+
+
+def _a_list(value: Any) -> Any:
+    return [value] if isinstance(value, int | float) else value
+
+
+def _with_baseline(sizes: tuple[int, ...]) -> tuple[int, ...]:
+    if 28 not in sizes:
+        raise ValueError("28 is what the other sizes are compared with")
+    return sizes
+
+
+# pydantic applies the last BeforeValidator first
+Count = Annotated[
+    Annotated[int, Field(ge=1)] | None, BeforeValidator(_no_truth_value), BeforeValidator(_literal)
+]
+Sizes = Annotated[
+    tuple[Literal[LINEAR_SIZES], ...], AfterValidator(_with_baseline), BeforeValidator(_a_list), BeforeValidator(_literal)
+]
+
+
+class Parameters(BaseModel):
+    """What every chapter has. The description of a field is what its error message says is allowed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    scale: Literal[SCALES] = Field("quick", description=", ".join(SCALES))
+    seeds: Count = Field(None, description="a whole number from 1, or None for as many as the scale has")
+    epochs: Count = Field(None, description="a whole number from 1, or None for as many as the scale has")
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
+    data_root: Annotated[str | None, BeforeValidator(_path)] = Field(
+        None, description="the folder of the data sets, or None for $BATCHNORM_DATA or the user's cache"
+    )
+
+
+class InputDimension(Parameters):
+    """Chapter 05."""
+
+    sizes: Sizes = Field(LINEAR_SIZES, description=f"a list of image sizes out of {list(LINEAR_SIZES)}, with 28")
+
+
+def validate(schema: type[Parameters], namespace: dict[str, Any]) -> Parameters:
+    """The chapter's parameters out of its namespace (`globals()`), converted and checked against `schema`.
+
+    Raises ParameterError for all that is wrong at once.
+    """
+    given = {name: namespace[name] for name in schema.model_fields if name in namespace}
+    given |= {name: namespace.get(name) for name in _injected(namespace)}
+    try:
+        return schema(**given)
+    except ValidationError as error:
+        problems = {e["loc"][0]: _problem(schema, e["loc"][0], given[e["loc"][0]]) for e in error.errors()}
+        raise ParameterError("\n".join(["the parameters cannot be used:", *problems.values()])) from None
+
+
+def _injected(namespace: dict[str, Any]) -> list[str]:
+    """The names set by the cell papermill put after the parameters cell, the latest that starts with its comment."""
+    cells = [source for source in namespace.get("In", []) if source.startswith("# Parameters")]
+    tree = ast.parse(cells[-1]) if cells else ast.Module([], [])
+    return [target.id for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
+
+
+def _problem(schema: type[Parameters], name: str, value: Any) -> str:
+    if name in schema.model_fields:
+        return f"- {name} = {value!r}: allowed is {schema.model_fields[name].description}"
+    close = difflib.get_close_matches(name, schema.model_fields, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"allowed are {', '.join(schema.model_fields)}"
+    return f"- {name}: there is no such parameter; {hint}"

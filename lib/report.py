@@ -1,0 +1,169 @@
+"""Records as data frames, "paper against ours" tables that a book can number, and dot-and-interval figures."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from lib import runs, verdicts
+from lib.experiments import SCALES
+from lib.paper import Reported
+from lib.verdicts import Estimate
+
+SETTINGS = ("dataset", "image_size", "norm", "init", "weight_decay", "epochs", "seed")
+
+
+def frame(records: list[dict], scale: str) -> pd.DataFrame:
+    """One row a trial: `scale`, `model`, its settings, and columns such as `accuracy clean` (percent) and `loss clean`."""
+    rows = []
+    for record in records:
+        trial = record["trial"]
+        row = {"scale": scale, "model": "mlp" if trial["hidden"] else "linear"}
+        row |= {name: trial[name] for name in SETTINGS} | {"norm": trial["norm"] or "none"}
+        row |= {"diverged_at": record["diverged_at"], "device": record["provenance"]["device"]}
+        row |= {f"{kind} {label}": v for label, found in record["metrics"].items() for kind, v in found.items()}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def collect(run: dict[str, list[dict]], scale: str) -> pd.DataFrame:
+    """What was just run at `scale`, records by experiment, and beside it the published records of the other scales."""
+    frames = [frame(runs.published(experiment, other), other) for experiment in run for other in SCALES if other != scale]
+    return pd.concat([*(f for f in frames if len(f)), *(frame(records, scale) for records in run.values())], ignore_index=True)
+
+
+def values(results: pd.DataFrame, metric: str, scale: str, **settings) -> pd.Series:
+    """One value a seed of the trials with these settings, indexed by seed; empty where none were run."""
+    chosen = results[results["scale"] == scale]
+    for name, value in settings.items():
+        chosen = chosen[chosen[name] == value]
+    if metric not in chosen:
+        return pd.Series(dtype=float)
+    return chosen.set_index("seed")[metric].astype(float).dropna().sort_index()
+
+
+def sources(results: pd.DataFrame) -> str:
+    """What a table was computed from: scale, data, seeds and device, as its caption says it."""
+    parts = []
+    for scale, found in results.groupby("scale", sort=False):
+        diverged = int(found["diverged_at"].notna().sum())
+        parts.append(
+            f"{scale}: {', '.join(found['dataset'].unique())}, {found['seed'].nunique()} seeds, "
+            f"{', '.join(map(str, found['epochs'].unique()))} epochs, {', '.join(found['device'].unique())}"
+            + (f", {diverged} diverged trials left out" if diverged else "")
+        )
+    return "; ".join(parts)
+
+
+def number(estimate: Estimate, digits: int) -> str:
+    """Mean ± standard error of the mean, or – where nothing was run."""
+    if estimate.n == 0:
+        return "–"
+    error = "" if estimate.n == 1 else f" ± {estimate.sem:.{digits}f}"
+    return f"{estimate.mean:.{digits}f}{error}"
+
+
+@dataclass
+class Table:
+    """A table for the book (numbered, cross-referenced by `name`), for live Jupyter, and for plain text."""
+
+    name: str
+    caption: str
+    rows: pd.DataFrame
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
+        return {"text/markdown": self.markdown(), "text/html": self.html(), "text/plain": self.plain()}
+
+    def markdown(self) -> str:
+        lines = [f":::{{list-table}} {self.caption}", f":name: {self.name}", ":header-rows: 1", ""]
+        for cells in [list(self.rows.columns), *self.rows.itertuples(index=False)]:
+            lines += [f"{'*' if i == 0 else ' '} - {cell}" for i, cell in enumerate(cells)]
+        return "\n".join([*lines, ":::"])
+
+    def html(self) -> str:
+        return f"<p>{self.caption}</p>" + self.rows.to_html(index=False)
+
+    def plain(self) -> str:
+        return f"{self.caption}\n\n{self.rows.to_string(index=False)}"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a comparison: its title, how one value a seed is found, and the column of the paper's table.
+
+    `find` takes (results, scale, settings of the row) and returns one value a seed.
+    """
+
+    title: str
+    find: Callable[[pd.DataFrame, str, dict], pd.Series]
+    paper: Callable[[dict], Reported | None]
+    digits: int = 1
+
+
+@dataclass
+class Comparison:
+    """The paper's table beside ours: every row's settings by its label, every column, at every scale there is."""
+
+    results: pd.DataFrame
+    rows: Mapping[str, dict]
+    columns: list[Column]
+    scales: list[str] = field(init=False)
+
+    def __post_init__(self):
+        self.scales = [scale for scale in reversed(SCALES) if scale in set(self.results["scale"])]
+
+    def estimate(self, label: str, column: Column, scale: str) -> Estimate:
+        return Estimate.of(column.find(self.results, scale, self.rows[label]))
+
+    def verdict(self, label: str, column: Column) -> str:
+        """At the paper's scale, the only one that can judge a number."""
+        settings = self.rows[label]
+        paper = column.paper(settings)
+        return verdicts.of_number(column.find(self.results, "paper", settings), paper, "paper") if paper else "–"
+
+    def table(self, name: str, caption: str) -> Table:
+        lines = []
+        for label, settings in self.rows.items():
+            cells = {"paper": lambda c: paper.printed if (paper := c.paper(settings)) else "–"}
+            cells |= {f"ours, {s}": lambda c, s=s: number(self.estimate(label, c, s), c.digits) for s in self.scales}
+            cells |= {"verdict": lambda c: self.verdict(label, c)}
+            lines += [
+                {"row": label if source == "paper" else "", "source": source} | {c.title: cell(c) for c in self.columns}
+                for source, cell in cells.items()
+            ]
+        caption = f"{caption} Mean ± standard error over seeds; ours – {sources(self.results)}."
+        return Table(name, caption, pd.DataFrame(lines))
+
+    def figure(self, scale: str | None = None) -> Figure:
+        """Every cell as a dot with its interval: the paper's ± 2 printed errors, ours a 95 % t-interval."""
+        scale = scale or self.scales[0]
+        figure, axes = plt.subplots(
+            1, len(self.columns), figsize=(3.1 * len(self.columns), 0.6 + 0.45 * len(self.rows)), sharey=True, squeeze=False
+        )
+        positions = np.arange(len(self.rows))
+        for axis, column in zip(axes[0], self.columns, strict=True):
+            for position, (label, settings) in zip(positions, self.rows.items(), strict=True):
+                if paper := column.paper(settings):
+                    _dot(axis, paper.value, 2 * (paper.error or 0), position - 0.15, PAPER_STYLE)
+                ours = self.estimate(label, column, scale)
+                _dot(axis, ours.mean, np.nan_to_num(ours.half_width), position + 0.15, OUR_STYLE)
+            axis.set_title(column.title, fontsize="medium")
+            axis.set_yticks(positions, self.rows.keys())
+            axis.grid(axis="x", alpha=0.3)
+        axes[0][0].invert_yaxis()
+        handles = [plt.Line2D([], [], **style) for style in (PAPER_STYLE, OUR_STYLE | {"label": f"ours, {scale} scale"})]
+        figure.legend(handles=handles, loc="outside lower center", ncols=2)
+        figure.set_layout_engine("constrained")
+        plt.close(figure)
+        return figure
+
+
+PAPER_STYLE = {"marker": "o", "color": "#a23b00", "markerfacecolor": "white", "linestyle": "-", "label": "paper"}
+OUR_STYLE = {"marker": "s", "color": "#00527a", "linestyle": "-"}
+
+
+def _dot(axis, x: float, half_width: float, y: float, style: dict) -> None:
+    axis.errorbar(x, y, xerr=half_width, capsize=3, **{k: v for k, v in style.items() if k != "label"})

@@ -1,0 +1,19 @@
+"""Settings for every test, and, through the environment, for the kernels of the notebooks under nbval."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+from hypothesis import settings
+
+# Set on import, before any kernel starts: no test reads or writes the user's finished trials.
+os.environ["BATCHNORM_RUNS"] = tempfile.mkdtemp(prefix="batchnorm-runs-")
+atexit.register(shutil.rmtree, os.environ["BATCHNORM_RUNS"], ignore_errors=True)
+
+import matplotlib  # noqa: E402
+
+matplotlib.use("Agg")
+
+settings.register_profile("reproducible", derandomize=True, deadline=None)
+settings.load_profile("reproducible")
