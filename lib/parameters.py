@@ -45,8 +45,8 @@ def _a_list(value: Any) -> Any:
     return [value] if isinstance(value, int | float) else value
 
 
-def _with_baseline(sizes: tuple[int, ...]) -> tuple[int, ...]:
-    if 28 not in sizes:
+def _with_baseline(sizes: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    if sizes is not None and 28 not in sizes:
         raise ValueError("28 is what the other sizes are compared with")
     return sizes
 
@@ -56,7 +56,7 @@ Count = Annotated[
     Annotated[int, Field(ge=1)] | None, BeforeValidator(_no_truth_value), BeforeValidator(_literal)
 ]
 Sizes = Annotated[
-    tuple[Literal[LINEAR_SIZES], ...], AfterValidator(_with_baseline), BeforeValidator(_a_list), BeforeValidator(_literal)
+    tuple[Literal[LINEAR_SIZES], ...] | None, AfterValidator(_with_baseline), BeforeValidator(_a_list), BeforeValidator(_literal)
 ]
 
 
@@ -77,7 +77,9 @@ class Parameters(BaseModel):
 class InputDimension(Parameters):
     """Chapter 05."""
 
-    sizes: Sizes = Field(LINEAR_SIZES, description=f"a list of image sizes out of {list(LINEAR_SIZES)}, with 28")
+    sizes: Sizes = Field(
+        None, description=f"a list of image sizes out of {list(LINEAR_SIZES)}, with 28, or None for those of the scale"
+    )
 
 
 def validate(schema: type[Parameters], namespace: dict[str, Any]) -> Parameters:

@@ -1,0 +1,64 @@
+"""Every solution in the book passes its check, and the checks refuse wrong answers."""
+
+import re
+
+import nbformat
+import pandas as pd
+import pytest
+import torch
+
+from lib import claims, exercises, report
+from lib.book import ROOT
+from lib.exercises import RIGHT
+
+CHAPTER = ROOT / "book" / "05-input-dimension.ipynb"
+
+
+def solution(label: str) -> str:
+    """The code of a folded solution."""
+    pattern = re.compile(r"\{solution\} " + label + r"\n.*?```python\n(.*?)```", re.DOTALL)
+    (code,) = (code for cell in nbformat.read(CHAPTER, 4).cells for code in pattern.findall(cell.source))
+    return code
+
+
+@pytest.fixture
+def results() -> pd.DataFrame:
+    """Accuracies under BIM of two seeds, made up."""
+    rows = []
+    for arm, accuracy in ((claims.mlp(28), 66.0), (claims.mlp(28, "batch"), 30.0), (claims.mlp(84), 48.0), (claims.mlp(84, "batch"), 6.0)):
+        rows += [arm | {"scale": "quick", "seed": seed, claims.BIM: accuracy + seed} for seed in (0, 1)]
+    return pd.DataFrame(rows)
+
+
+def test_solution_of_the_worst_case():
+    namespace = {"torch": torch}
+    exec(solution("ex-worst-case"), namespace)
+    assert exercises.check_worst_case_loss(namespace["worst_case_loss"]) == RIGHT
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda w, b, x, y, epsilon: None,
+        lambda w, b, x, y, epsilon: 1 / 0,
+        lambda w, b, x, y, epsilon: torch.zeros(3),
+        lambda w, b, x, y, epsilon: torch.nn.functional.softplus(-y * (x @ w + b)),
+        lambda w, b, x, y, epsilon: torch.nn.functional.softplus(-(y * (x @ w + b) - epsilon * w.norm())),
+        lambda w, b, x, y, epsilon: torch.nn.functional.softplus(-(y * (x @ w + b) + epsilon * w.abs().sum())),
+    ],
+    ids=["unanswered", "raises", "shape", "no attack", "l2 norm", "wrong sign"],
+)
+def test_wrong_worst_cases_get_a_hint(wrong):
+    assert exercises.check_worst_case_loss(wrong).startswith("Not yet. Hint:")
+
+
+def test_solution_of_two_factors(results):
+    namespace = {"report": report, "claims": claims, "results": results, "chosen": type("P", (), {"scale": "quick"})}
+    exec(solution("ex-two-factors"), namespace)
+    answers = namespace["cost_of_batch_norm"], namespace["cost_of_enlarging"]
+    assert exercises.check_two_factors(results, "quick", *answers) == RIGHT
+
+
+@pytest.mark.parametrize("answers", [(None, None), ("36", "18"), (36.0, 60.0), (60.0, 18.0), (-36.0, -18.0)])
+def test_wrong_factors_get_a_hint(results, answers):
+    assert exercises.check_two_factors(results, "quick", *answers).startswith("Not yet. Hint:")

@@ -1,0 +1,137 @@
+"""Data frames, tables, figures and claims from made-up records whose numbers are known."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib import claims, experiments, report, tables, verdicts
+from lib.experiments import Trial
+from lib.paper import reported
+from lib.report import Column, Comparison, Table
+
+ALL_CLAIMS = {
+    name: getattr(claims, name)
+    for name in ("LINEAR", "BATCH_NORM", "DECAY", "INITIALISATION", "STATISTICS", "DAMAGE", "NOISE_CLAIMS")
+}
+
+
+def record(trial: Trial, diverged_at=None, **metrics) -> dict:
+    found = {label: {"accuracy": accuracy, "loss": accuracy / 100} for label, accuracy in metrics.items()}
+    provenance = {"device": "a CPU, 2 cores"}
+    return {"trial": trial.settings, "metrics": found, "diverged_at": diverged_at, "provenance": provenance}
+
+
+def records_of(table, scale: str, accuracy=lambda trial, label: 50.0) -> list[dict]:
+    return [record(t, **{e.label: accuracy(t, e.label) for e in t.evaluations}) for t in table(scale)]
+
+
+@pytest.fixture
+def results() -> pd.DataFrame:
+    """Every table of chapter 05 at the paper's scale: accuracies that depend on the settings, plus the seed."""
+
+    def accuracy(trial: Trial, label: str) -> float:
+        batch_norm = 20 if trial.norm else 0
+        return 90 - batch_norm - trial.image_size / 10 + trial.seed + len(label) / 10
+
+    made_up = [records_of(table, "paper", accuracy) for table in experiments.INPUT_DIMENSION.values()]
+    return pd.concat([report.frame(records, "paper") for records in made_up], ignore_index=True)
+
+
+def test_a_row_a_trial_with_its_settings_and_metrics(results):
+    assert len(results) == sum(len(table("paper")) for table in experiments.INPUT_DIMENSION.values())
+    row = results[(results["image_size"] == 56) & (results["norm"] == "batch") & (results["init"] == "he")].iloc[0]
+    assert row["model"] == "mlp" and row["scale"] == "paper" and np.isfinite(row["accuracy bim-linf-0.1"])
+
+
+def test_values_are_indexed_by_seed_and_empty_where_nothing_was_run(results):
+    assert list(report.values(results, claims.BIM, "paper", **claims.mlp(28)).index) == [0, 1, 2, 3, 4]
+    assert report.values(results, claims.BIM, "laptop", **claims.mlp(28)).empty
+    assert report.values(results, "accuracy of something else", "paper", **claims.mlp(28)).empty
+
+
+def test_diverged_networks_are_left_out_and_counted():
+    trials = experiments.table_06("paper", seeds=2, sizes=(28,))
+    made_up = [record(trials[0], diverged_at=3), *(record(t, clean=50.0) for t in trials[1:])]
+    results = report.frame(made_up, "paper")
+    assert list(report.values(results, "accuracy clean", "paper", **claims.mlp(28)).index) == [1]
+    assert "1 diverged" in report.sources(results)
+
+
+def test_what_was_just_run_replaces_the_published_records_of_its_scale(monkeypatch):
+    published = {scale: records_of(experiments.table_11, scale, lambda t, label: 10.0) for scale in ("quick", "paper")}
+    monkeypatch.setattr(report.runs, "published", lambda experiment, scale: published.get(scale, []))
+    fresh = records_of(experiments.table_11, "quick", lambda t, label: 20.0)
+    results = report.collect({"table-11": fresh}, "quick")
+    assert set(results[results["scale"] == "quick"]["accuracy clean"]) == {20.0}
+    assert set(results[results["scale"] == "paper"]["accuracy clean"]) == {10.0}
+
+
+def test_the_cost_of_batch_norm_is_a_difference_seed_by_seed(results):
+    cost = claims.cost_of_batch_norm(claims.BIM, 56)
+    found = cost(lambda metric, arm: report.values(results, metric, "paper", **arm))
+    assert found.tolist() == pytest.approx([20.0] * 5)
+
+
+def test_a_comparison_shows_paper_ours_and_verdict():
+    trials = experiments.table_06("paper", sizes=(28,))
+    accuracy = {None: 66.7, "batch": 50.0}
+    made_up = [record(t, **{"bim-linf-0.1": accuracy[t.norm] + t.seed * 0.1}) for t in trials]
+    rows = {"without": claims.mlp(28), "with": claims.mlp(28, "batch")}
+    column = Column(
+        "BIM",
+        find=lambda results, scale, settings: report.values(results, claims.BIM, scale, **settings),
+        paper=lambda settings: reported("6", "eps=0.1", sqrt_d=28, BN=settings["norm"] == "batch"),
+    )
+    shown = Comparison(report.frame(made_up, "paper"), rows, [column]).table("tab-x", "Caption.").rows
+    assert shown["BIM"].tolist() == [
+        "66.7 ± 0.9", "66.9 ± 0.1", verdicts.REPRODUCED,
+        "22.9 ± 0.7", "50.2 ± 0.1", verdicts.NOT_REPRODUCED,
+    ]  # fmt: skip
+    assert shown["source"].tolist() == ["paper", "ours, paper", "verdict"] * 2
+
+
+@pytest.mark.parametrize("build", [tables.table_06, tables.table_07, tables.table_11, tables.table_12])
+def test_every_number_of_the_papers_tables_stands_beside_ours(results, build):
+    comparison = build(results)
+    expected = {"table_06": 18, "table_07": 12, "table_11": 35, "table_12": 36}[build.__name__]
+    printed = [c.paper(settings) for settings in comparison.rows.values() for c in comparison.columns]
+    assert sum(p is not None for p in printed) == expected
+    shown = comparison.table("tab-x", "").rows
+    assert not (shown[shown["source"] == "ours, paper"] == "–").to_numpy().any()
+    assert isinstance(comparison.figure(), plt.Figure)
+
+
+@pytest.mark.parametrize("name", ["invariance", "initialisation", "noise", "baselines", "damage", "statistics", "uncertainties"])
+def test_tables_beyond_the_paper_have_no_gaps_when_all_was_run(results, name):
+    shown = getattr(tables, name)(results, "tab-x", "Caption.")
+    assert len(shown.rows) and not (shown.rows == "–").to_numpy().any()
+    assert "5 seeds" in shown.caption
+
+
+@pytest.mark.parametrize("name", ALL_CLAIMS)
+def test_every_claim_has_a_value_a_seed_and_a_verdict(results, name):
+    for claim in ALL_CLAIMS[name]:
+        found = claim.values(results, "paper")
+        assert list(found.index) == [0, 1, 2, 3, 4], claim.text
+        assert claim.judge(found, "paper") in (
+            verdicts.REPRODUCED, verdicts.DIRECTION, verdicts.NOT_REPRODUCED, verdicts.inconclusive(5),
+        )  # fmt: skip
+        assert claim.judge(found.iloc[:0], "paper") == verdicts.NOT_RUN
+    shown = claims.table(ALL_CLAIMS[name], results, "tab-x", "Caption.")
+    assert len(shown.rows) == len(ALL_CLAIMS[name])
+
+
+def test_differences_of_printed_numbers_combine_their_errors():
+    cost = claims.minus(reported("6", "eps=0.1", sqrt_d=28, BN=False), reported("6", "eps=0.1", sqrt_d=28, BN=True))
+    assert cost.value == pytest.approx(43.8) and cost.error == pytest.approx(np.hypot(0.9, 0.7))
+    assert cost.printed == "43.8 ± 1.1"
+
+
+def test_a_table_is_a_directive_in_the_book_and_text_elsewhere():
+    shown = Table("tab-x", "A caption.", pd.DataFrame({"a": ["1", "2"], "b": ["3", "4"]}))._repr_mimebundle_()
+    assert shown["text/markdown"].splitlines() == [
+        ":::{list-table} A caption.", ":name: tab-x", ":header-rows: 1", "",
+        "* - a", "  - b", "* - 1", "  - 3", "* - 2", "  - 4", ":::",
+    ]  # fmt: skip
+    assert "<table" in shown["text/html"] and "A caption." in shown["text/plain"]
