@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from lib.models import cross_entropy
 
@@ -97,8 +98,19 @@ def input_gradient(model: Model, x: Tensor, labels: Tensor) -> Tensor:
     """∂loss/∂x of each input. The loss is summed, never averaged: an input's gradient is independent of its batch."""
     with torch.enable_grad():
         x = x.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(cross_entropy(model(x), labels).sum(), x)
+        (gradient,) = torch.autograd.grad(_precise_cross_entropy(model(x), labels).sum(), x)
     return gradient
+
+
+def _precise_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """The cross-entropy as softplus of the rivals' lead over the true class: equal, and with an exact gradient.
+
+    The usual form's gradient at the true logit, p - 1, is exactly zero from some 17 nats of confidence on in float32,
+    while those at the rivals' are not: the direction would be wrong.
+    """
+    true = labels[..., None]
+    lead = (logits - logits.gather(-1, true)).scatter(-1, true, -torch.inf)
+    return F.softplus(lead.logsumexp(-1))
 
 
 def _expand(values: Tensor, x: Tensor) -> Tensor:

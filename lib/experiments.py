@@ -37,6 +37,8 @@ class Trial:
             raise ValueError(f"norm={self.norm!r}, init={self.init!r}; allowed: {NORMS} and {INITS}")
         if self.epochs < 0 or self.batch_size < 1 or self.seed < 0:
             raise ValueError(f"epochs={self.epochs}, batch_size={self.batch_size}, seed={self.seed}: too small")
+        for name in ("lr", "momentum", "weight_decay"):  # equal trials are one trial: JSON tells 1 from 1.0
+            object.__setattr__(self, name, float(getattr(self, name)))
 
     @property
     def settings(self) -> dict:
@@ -110,14 +112,14 @@ def table_11(scale: str, seeds: int | None = None, epochs: int | None = None, si
             s.dataset,
             size,
             (CLEAN, *attacked, *_beyond(s, size)),
-            epochs=epochs or s.epochs,
+            epochs=s.epochs if epochs is None else epochs,
             batch_size=s.batch_size,
             weight_decay=weight_decay,
         )
         for size in sizes or LINEAR_SIZES
         for weight_decay in (0.0, WEIGHT_DECAY[size] or 1e-3)
     ]
-    return over_seeds(trials, seeds or s.seeds)
+    return over_seeds(trials, s.seeds if seeds is None else seeds)
 
 
 def table_06(scale: str, seeds: int | None = None, epochs: int | None = None, sizes=None) -> list[Trial]:
@@ -151,9 +153,9 @@ def _mlps(scale: str, seeds: int | None, epochs: int | None, decays: dict[int, f
             if norm == "batch" and size == 28:
                 evaluations += tuple(replace(evaluation, batch_statistics=True) for evaluation in table)
             settings = {"hidden": s.hidden, "norm": norm, "init": init, "weight_decay": weight_decay}
-            settings |= {"epochs": epochs or s.epochs, "batch_size": s.batch_size}
+            settings |= {"epochs": s.epochs if epochs is None else epochs, "batch_size": s.batch_size}
             trials.append(Trial(s.dataset, size, evaluations, **settings))
-    return over_seeds(trials, seeds or s.seeds)
+    return over_seeds(trials, s.seeds if seeds is None else seeds)
 
 
 def _beyond(scale: Scale, size: int) -> tuple[Evaluation, ...]:

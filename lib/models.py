@@ -117,19 +117,18 @@ class _BatchNormStack(nn.Module):
         self.eps, self.momentum = layers[0].eps, layers[0].momentum
         for name in ("running_mean", "running_var", "num_batches_tracked"):
             self.register_buffer(name, _stacked(layers, name))
-        self.batch_statistics = False  # in evaluation, use the statistics of the batch at hand; see `batch_statistics`
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training:
             self.num_batches_tracked += 1
-        running = (None, None) if self.batch_statistics else (self.running_mean.flatten(), self.running_var.flatten())
         networks, batch, channels = x.shape
         y = F.batch_norm(
             x.transpose(0, 1).reshape(batch, networks * channels),
-            *running,
+            self.running_mean.flatten(),
+            self.running_var.flatten(),
             self.weight.flatten(),
             self.bias.flatten(),
-            training=self.training or self.batch_statistics,
+            training=self.training,
             momentum=self.momentum,
             eps=self.eps,
         )

@@ -1,5 +1,6 @@
 """Records as data frames, "paper against ours" tables that a book can number, and dot-and-interval figures."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -58,12 +59,14 @@ def sources(results: pd.DataFrame) -> str:
     return "; ".join(parts)
 
 
-def number(estimate: Estimate, digits: int) -> str:
-    """Mean ± standard error of the mean, or – where nothing was run."""
+def number(estimate: Estimate) -> str:
+    """Mean ± standard error of the mean, to the first digit of the error; – where nothing was run."""
     if estimate.n == 0:
         return "–"
-    error = "" if estimate.n == 1 else f" ± {estimate.sem:.{digits}f}"
-    return f"{estimate.mean:.{digits}f}{error}"
+    if estimate.n == 1:
+        return f"{estimate.mean:.2f}"
+    decimals = min(4, max(0, -math.floor(math.log10(estimate.sem)))) if estimate.sem > 0 else 2
+    return f"{estimate.mean:.{decimals}f} ± {estimate.sem:.{decimals}f}"
 
 
 @dataclass
@@ -80,7 +83,7 @@ class Table:
     def markdown(self) -> str:
         lines = [f":::{{list-table}} {self.caption}", f":name: {self.name}", ":header-rows: 1", ""]
         for cells in [list(self.rows.columns), *self.rows.itertuples(index=False)]:
-            lines += [f"{'*' if i == 0 else ' '} - {cell}" for i, cell in enumerate(cells)]
+            lines += [f"{'*' if i == 0 else ' '} - {_unbroken(str(cell))}" for i, cell in enumerate(cells)]
         return "\n".join([*lines, ":::"])
 
     def html(self) -> str:
@@ -88,6 +91,13 @@ class Table:
 
     def plain(self) -> str:
         return f"{self.caption}\n\n{self.rows.to_string(index=False)}"
+
+
+def _unbroken(cell: str) -> str:
+    """With spaces at which no line breaks where a number or a setting would be torn apart."""
+    for mark in (" ± ", " = ", " px"):
+        cell = cell.replace(mark, mark.replace(" ", "\N{NO-BREAK SPACE}"))
+    return cell
 
 
 @dataclass(frozen=True)
@@ -100,19 +110,24 @@ class Column:
     title: str
     find: Callable[[pd.DataFrame, str, dict], pd.Series]
     paper: Callable[[dict], Reported | None]
-    digits: int = 1
 
 
 @dataclass
 class Comparison:
-    """The paper's table beside ours: every row's settings by its label, every column, at every scale there is."""
+    """The paper's table beside ours: every row's settings by its label, every column, at every scale there is.
+
+    `baseline` is the row that the others are ratios to, which a figure leaves out.
+    """
 
     results: pd.DataFrame
     rows: Mapping[str, dict]
     columns: list[Column]
+    baseline: str | None = None
     scales: list[str] = field(init=False)
 
     def __post_init__(self):
+        if len({column.title for column in self.columns}) < len(self.columns):
+            raise ValueError("two columns have one title")
         self.scales = [scale for scale in reversed(SCALES) if scale in set(self.results["scale"])]
 
     def estimate(self, label: str, column: Column, scale: str) -> Estimate:
@@ -128,7 +143,7 @@ class Comparison:
         lines = []
         for label, settings in self.rows.items():
             cells = {"paper": lambda c: paper.printed if (paper := c.paper(settings)) else "–"}
-            cells |= {f"ours, {s}": lambda c, s=s: number(self.estimate(label, c, s), c.digits) for s in self.scales}
+            cells |= {f"ours, {s}": lambda c, s=s: number(self.estimate(label, c, s)) for s in self.scales}
             cells |= {"verdict": lambda c: self.verdict(label, c)}
             lines += [
                 {"row": label if source == "paper" else "", "source": source} | {c.title: cell(c) for c in self.columns}
@@ -140,23 +155,25 @@ class Comparison:
     def figure(self, scale: str | None = None) -> Figure:
         """Every cell as a dot with its interval: the paper's ± 2 printed errors, ours a 95 % t-interval."""
         scale = scale or self.scales[0]
-        figure, axes = plt.subplots(
-            1, len(self.columns), figsize=(3.1 * len(self.columns), 0.6 + 0.45 * len(self.rows)), sharey=True, squeeze=False
-        )
-        positions = np.arange(len(self.rows))
-        for axis, column in zip(axes[0], self.columns, strict=True):
-            for position, (label, settings) in zip(positions, self.rows.items(), strict=True):
+        rows = {label: settings for label, settings in self.rows.items() if label != self.baseline}
+        across = min(3, len(self.columns))
+        down = math.ceil(len(self.columns) / across)
+        size = (10, down * (1.0 + 0.36 * len(rows)))
+        figure, axes = plt.subplots(down, across, figsize=size, sharey=True, squeeze=False, layout="constrained")
+        for axis in axes.flat[len(self.columns) :]:
+            axis.set_visible(False)
+        for axis, column in zip(axes.flat, self.columns, strict=False):
+            for position, (label, settings) in enumerate(rows.items()):
                 if paper := column.paper(settings):
                     _dot(axis, paper.value, 2 * (paper.error or 0), position - 0.15, PAPER_STYLE)
                 ours = self.estimate(label, column, scale)
                 _dot(axis, ours.mean, np.nan_to_num(ours.half_width), position + 0.15, OUR_STYLE)
             axis.set_title(column.title, fontsize="medium")
-            axis.set_yticks(positions, self.rows.keys())
             axis.grid(axis="x", alpha=0.3)
+        axes[0][0].set_yticks(range(len(rows)), rows.keys())
         axes[0][0].invert_yaxis()
         handles = [plt.Line2D([], [], **style) for style in (PAPER_STYLE, OUR_STYLE | {"label": f"ours, {scale} scale"})]
         figure.legend(handles=handles, loc="outside lower center", ncols=2)
-        figure.set_layout_engine("constrained")
         plt.close(figure)
         return figure
 

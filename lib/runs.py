@@ -8,6 +8,7 @@ repository.
 import functools
 import hashlib
 import json
+import math
 import os
 import platform
 import subprocess
@@ -118,6 +119,9 @@ def _compute(group: list[Trial], device: torch.device, data_root: str | Path | N
                 bar.set_postfix_str(f"{describe(trial)}: seed {seed}, {label} {fraction:.0%}", refresh=False)
 
             found |= evaluate(network, test_set, chosen, seed=seed, image_size=trial.image_size, on_batch=on_batch)
+    for s, found in enumerate(metrics):
+        if diverged_at[s] is None and not all(math.isfinite(result["loss"]) for result in found.values()):
+            diverged_at[s] = trial.epochs  # in its last steps, after the last finite training loss
     bar.update(half)
     evaluated = time.perf_counter()
     provenance = {
@@ -194,10 +198,12 @@ def read_record(trial: Trial, folder: Path) -> dict | None:
         record = json.loads(path.read_text())
         checksum = record.pop("checksum")
         if checksum != _checksum(record) or record["trial"] != trial.settings:
-            raise ValueError("its contents do not match its checksum")
+            raise ValueError("its contents do not match its checksum or its name")
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, AttributeError) as error:
+    except OSError as error:
+        raise RunError(f"{path} is not readable ({error}); another folder for records: BATCHNORM_RUNS") from error
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
         warnings.warn(f"the record {path} is damaged ({error}); the trial is computed again", stacklevel=2)
         return None
     return record

@@ -15,5 +15,9 @@ import matplotlib  # noqa: E402
 
 matplotlib.use("Agg")
 
+import torch  # noqa: E402
+
+torch.set_num_threads(1)  # the tests' networks are too small for more, and threads wait for each other on a busy machine
+
 settings.register_profile("reproducible", derandomize=True, deadline=None)
 settings.load_profile("reproducible")
