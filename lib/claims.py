@@ -47,7 +47,9 @@ def table(claims: list[Claim], results: pd.DataFrame, name: str, caption: str) -
                 row[f"ours, {scale}"] = report.number(Estimate.of(found))
                 row[f"verdict, {scale}"] = claim.judge(found, scale)
         rows.append(row)
-    return report.Table(name, f"{caption} {report.sources(results)}.", pd.DataFrame(rows))
+    shown = pd.DataFrame(rows)
+    widths = [32] + [68 // (len(shown.columns) - 1)] * (len(shown.columns) - 1)
+    return report.Table(name, f"{caption} Ours – {report.sources(results)}.", shown, widths)
 
 
 def effect(paper: Reported) -> dict:

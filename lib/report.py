@@ -71,17 +71,22 @@ def number(estimate: Estimate) -> str:
 
 @dataclass
 class Table:
-    """A table for the book (numbered, cross-referenced by `name`), for live Jupyter, and for plain text."""
+    """A table for the book (numbered, cross-referenced by `name`), for live Jupyter, and for plain text.
+
+    `widths` are the relative widths of the columns, or None to leave them to the browser.
+    """
 
     name: str
     caption: str
     rows: pd.DataFrame
+    widths: list[int] | None = None
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
         return {"text/markdown": self.markdown(), "text/html": self.html(), "text/plain": self.plain()}
 
     def markdown(self) -> str:
-        lines = [f":::{{list-table}} {self.caption}", f":name: {self.name}", ":header-rows: 1", ""]
+        lines = [f":::{{list-table}} {self.caption}", f":name: {self.name}", ":header-rows: 1"]
+        lines += [f":widths: {' '.join(map(str, self.widths))}", ""] if self.widths else [""]
         for cells in [list(self.rows.columns), *self.rows.itertuples(index=False)]:
             lines += [f"{'*' if i == 0 else ' '} - {_unbroken(str(cell))}" for i, cell in enumerate(cells)]
         return "\n".join([*lines, ":::"])
@@ -95,7 +100,7 @@ class Table:
 
 def _unbroken(cell: str) -> str:
     """With spaces at which no line breaks where a number or a setting would be torn apart."""
-    for mark in (" ± ", " = ", " px"):
+    for mark in (" ± ", " = ", " px", "ours, "):
         cell = cell.replace(mark, mark.replace(" ", "\N{NO-BREAK SPACE}"))
     return cell
 
@@ -145,10 +150,10 @@ class Comparison:
             cells = {"paper": lambda c: paper.printed if (paper := c.paper(settings)) else "–"}
             cells |= {f"ours, {s}": lambda c, s=s: number(self.estimate(label, c, s)) for s in self.scales}
             cells |= {"verdict": lambda c: self.verdict(label, c)}
-            lines += [
-                {"row": label if source == "paper" else "", "source": source} | {c.title: cell(c) for c in self.columns}
-                for source, cell in cells.items()
-            ]
+            for source, cell in cells.items():
+                shown = {c.title: cell(c) for c in self.columns}
+                if not source.startswith("ours") or set(shown.values()) != {"–"}:
+                    lines.append({"row": label if source == "paper" else "", "source": source} | shown)
         caption = f"{caption} Mean ± standard error over seeds; ours – {sources(self.results)}."
         return Table(name, caption, pd.DataFrame(lines))
 

@@ -216,16 +216,21 @@ def _checksum(record: dict) -> str:
 def publish(experiment: str, scale: str, store: str | Path | None = None) -> tuple[Path, int, int]:
     """Write the finished records of an experiment to `book/records/<scale>/<experiment>.jsonl`, one trial a line.
 
-    Returns the path, how many trials were published and how many are missing. Raises RunError when none is finished.
+    Trials published before, perhaps from another machine, stay unless they are in the store.
+    Returns the path, how many trials are published and how many are missing. Raises RunError when none is finished.
     """
-    trials = EXPERIMENTS[experiment](scale)
-    records = [record for trial in trials if (record := read_record(trial, runs_root(store)))]
+    trials, folder = EXPERIMENTS[experiment](scale), runs_root(store)
+    before = {json.dumps(record["trial"], sort_keys=True): record for record in published(experiment, scale)}
+    records = []
+    for trial in trials:
+        record = read_record(trial, folder) or before.get(json.dumps(trial.settings, sort_keys=True))
+        if record:
+            records.append({"experiment": experiment, "scale": scale} | record)
     if not records:
-        raise RunError(f"no trial of {experiment} at the {scale} scale is finished in {runs_root(store)}; run it first")
+        raise RunError(f"no trial of {experiment} at the {scale} scale is finished in {folder}; run it first")
     path = PUBLISHED / scale / f"{experiment}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [json.dumps({"experiment": experiment, "scale": scale} | record) for record in records]
-    path.write_text("\n".join(lines) + "\n")
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
     return path, len(records), len(trials) - len(records)
 
 

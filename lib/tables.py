@@ -101,9 +101,9 @@ def _by_scale(results: pd.DataFrame, name: str, caption: str, rows: list[tuple[s
     """Rows (label, {column title: find(scale)}) at every scale there is, the largest first."""
     scales = [scale for scale in reversed(SCALES) if scale in set(results["scale"])]
     lines = [
-        {"row": label if i == 0 else "", "source": f"ours, {scale}"} | {title: cell(scale) for title, cell in cells.items()}
+        {"row": label, "source": f"ours, {scale}"} | {title: cell(scale) for title, cell in cells.items()}
         for label, cells in rows
-        for i, scale in enumerate(scales)
+        for scale in scales
     ]
     caption = f"{caption} Mean ± standard error over seeds – {report.sources(results)}."
     return Table(name, caption, pd.DataFrame(lines))

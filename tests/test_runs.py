@@ -451,7 +451,7 @@ def test_the_identity_of_a_trial_depends_on_every_field():
     assert OTHER.keys() == {field.name for field in fields(Trial)}
     assert OTHER_EVALUATION.keys() == {field.name for field in fields(Evaluation)}
     trials = [DIGITS, *(replace(DIGITS, **{name: value}) for name, value in OTHER.items())]
-    attack = EVALUATIONS[1]
+    attack = Evaluation("bim", epsilon=0.3, steps=3, step_size=0.1)
     changed = [replace(attack, **{name: value}) for name, value in OTHER_EVALUATION.items()]
     trials += [replace(DIGITS, evaluations=(Evaluation(), evaluation)) for evaluation in changed]
     trials += [replace(DIGITS, evaluations=EVALUATIONS[::-1])]
@@ -551,6 +551,16 @@ def test_damaged_records_are_not_published(sweep, publication, tmp_path):
     edit_a_metric(tmp_path / f"{FEW.id}.json")
     with pytest.warns(UserWarning, match="damaged"):
         assert runs.publish("few", "quick", tmp_path) == (publication, 2, 1)
+
+
+def test_what_another_machine_published_stays(sweep, data_root, publication, tmp_path):
+    first, second, third = over_seeds([FEW], 3)
+    sweep([first, second])
+    runs.publish("few", "quick", tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    runs.run([third], data_root=data_root, store=elsewhere, progress=False)
+    assert runs.publish("few", "quick", elsewhere) == (publication, 3, 0)
+    assert [record["seed"] for record in runs.published("few", "quick")] == [0, 1, 2]
 
 
 def test_nothing_to_publish_is_an_error(publication, tmp_path):
