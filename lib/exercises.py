@@ -41,7 +41,7 @@ def _two_logits(w: torch.Tensor, b: float) -> attacks.Model:
 
 
 def check_two_factors(results: pd.DataFrame, scale: str, batch_norm, image_size) -> str:
-    """Chapter 05, exercise 2: the points of accuracy under BIM lost to batch norm and to enlarging (28 → 84 px).
+    """Chapter 05, exercise 2: the points of accuracy under BIM lost to batch norm and to enlarging (28 → 56 px).
 
     Each lost with the other factor as in the first network: at 28 pixels, and without batch norm.
     """
@@ -50,7 +50,7 @@ def check_two_factors(results: pd.DataFrame, scale: str, batch_norm, image_size)
         return not_yet("give two numbers, in points of accuracy; report.values(...).mean() is one.")
     right = {
         "batch norm": (claims.mlp(28), claims.mlp(28, "batch")),
-        "image size": (claims.mlp(28), claims.mlp(84)),
+        "image size": (claims.mlp(28), claims.mlp(56)),
     }
     for name, arms in right.items():
         before, after = (report.values(results, claims.BIM, scale, **arm).mean() for arm in arms)

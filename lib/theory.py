@@ -44,7 +44,7 @@ def scaled_softplus(distances: Tensor, norm: float) -> Tensor:
 
 
 def logistic_regression(
-    train: data.Dataset, weight_decay: float, *, epochs: int = 100, batch_size: int = 100, lr: float = 1e-3, seed: int = 0
+    train: data.Dataset, weight_decay: float, *, epochs: int = 40, batch_size: int = 100, lr: float = 1e-3, seed: int = 0
 ) -> LinearClassifier:
     """Logistic regression on a data set of two classes, 0 (label -1) and 1 (label +1), on normalised images.
 

@@ -434,7 +434,7 @@ OTHER = {
     "seed": 1,
 }
 OTHER_EVALUATION = {
-    "kind": "bim",
+    "kind": "fgsm",
     "norm": "l2",
     "epsilon": 0.2,
     "steps": 2,
@@ -451,7 +451,7 @@ def test_the_identity_of_a_trial_depends_on_every_field():
     assert OTHER.keys() == {field.name for field in fields(Trial)}
     assert OTHER_EVALUATION.keys() == {field.name for field in fields(Evaluation)}
     trials = [DIGITS, *(replace(DIGITS, **{name: value}) for name, value in OTHER.items())]
-    attack = Evaluation("bim", epsilon=0.3, steps=3, step_size=0.1)
+    attack = Evaluation("bim", epsilon=0.3, steps=3, step_size=0.05)
     changed = [replace(attack, **{name: value}) for name, value in OTHER_EVALUATION.items()]
     trials += [replace(DIGITS, evaluations=(Evaluation(), evaluation)) for evaluation in changed]
     trials += [replace(DIGITS, evaluations=EVALUATIONS[::-1])]
