@@ -74,7 +74,7 @@ MLP_SIZES = (28, 56, 84)
 MNIST_SCALES = {
     "quick": Scale(
         "mnist-5k", seeds=3, epochs=4, batch_size=20, hidden=(98, 49),
-        sizes=(28, 56, 112), mlp_sizes=(28, 56), he_sizes=(28,), bim_steps=10,
+        sizes=(28, 56, 112), mlp_sizes=(28, 56), he_sizes=(28,), bim_steps=6,
     ),
     "laptop": Scale(
         "mnist", seeds=3, epochs=10, batch_size=128, hidden=(392, 196),
