@@ -35,7 +35,7 @@ def run(experiment: str, scale: str, seeds: int | None, device: str, data_root: 
 
 @main.command()
 @experiment_argument
-@scale_option
+@click.option("--scale", type=click.Choice(["laptop", "paper"]), required=True, help="The quick scale is never published.")
 def publish(experiment: str, scale: str) -> None:
     """Copy the finished records of an experiment to book/records, where every build of the book shows them."""
     path, done, missing = runs.publish(experiment, scale)

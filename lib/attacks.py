@@ -95,7 +95,10 @@ def iterates(
 
 
 def input_gradient(model: Model, x: Tensor, labels: Tensor) -> Tensor:
-    """∂loss/∂x of each input. The loss is summed, never averaged: an input's gradient is independent of its batch."""
+    """∂loss/∂x of each input. The loss is summed, never averaged: an input's gradient is independent of its batch.
+
+    (Unless the model itself couples the inputs, as batch norm does with the statistics of the batch.)
+    """
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         (gradient,) = torch.autograd.grad(_precise_cross_entropy(model(x), labels).sum(), x)

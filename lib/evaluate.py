@@ -164,12 +164,10 @@ def _perturbed(
     if longest.kind == "fgsm":
         yield longest, attacks.fgsm(model, clean, labels, epsilon=longest.epsilon, bounds=bounds)
     elif longest.kind == "bim":
-        by_steps = {evaluation.steps: evaluation for evaluation in path}
         settings = {"norm": longest.norm, "epsilon": longest.epsilon, "step_size": longest.step_size}
         run = attacks.iterates(model, clean, labels, steps=longest.steps, bounds=bounds, **settings)
         for step, iterate in enumerate(run):
-            if step in by_steps:
-                yield by_steps[step], iterate
+            yield from ((evaluation, iterate) for evaluation in path if evaluation.steps == step)
     else:
         yield longest, clean
 

@@ -33,7 +33,7 @@ def _records() -> list[dict]:
 def reported(table: str, column: str, **row) -> Reported:
     """The one number in `column` of `table` ("6", "11", …, "prose") whose row has these entries.
 
-    Raises KeyError when none or several match, or when the number did not survive the extraction of the text.
+    Raises KeyError when there is none (or it did not survive the extraction of the text), ValueError when several match.
     """
     found = [
         r
@@ -41,7 +41,8 @@ def reported(table: str, column: str, **row) -> Reported:
         if r["table"] == table and r["column"] == column and row.items() <= r["row"].items() and r["value"] is not None
     ]
     if len(found) != 1:
-        raise KeyError(f"{len(found)} numbers of the paper match table {table!r}, column {column!r}, row {row}")
+        error = ValueError if found else KeyError
+        raise error(f"{len(found)} numbers of the paper match table {table!r}, column {column!r}, row {row}")
     value, error = found[0]["value"], found[0]["error"]
     return Reported(
         float(value),

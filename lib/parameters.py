@@ -48,7 +48,7 @@ def _a_list(value: Any) -> Any:
 def _with_baseline(sizes: tuple[int, ...] | None) -> tuple[int, ...] | None:
     if sizes is not None and 28 not in sizes:
         raise ValueError("28 is what the other sizes are compared with")
-    return sizes
+    return sizes and tuple(sorted(set(sizes)))
 
 
 # pydantic applies the last BeforeValidator first

@@ -1,7 +1,7 @@
 """Records as data frames, "paper against ours" tables that a book can number, and dot-and-interval figures."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import matplotlib.pyplot as plt
@@ -46,17 +46,37 @@ def values(results: pd.DataFrame, metric: str, scale: str, **settings) -> pd.Ser
     return chosen.set_index("seed")[metric].astype(float).dropna().sort_index()
 
 
-def sources(results: pd.DataFrame) -> str:
-    """What a table was computed from: scale, data, seeds and device, as its caption says it."""
+Get = Callable[[str, dict], pd.Series]  # (metric, settings of the networks) → one value a seed
+Measure = Callable[[Get], pd.Series]
+
+
+def measured(measure: Measure, results: pd.DataFrame, scale: str) -> pd.Series:
+    """What a measure, such as a difference of two kinds of networks, gives at a scale: one value a seed."""
+    return measure(lambda metric, arm: values(results, metric, scale, **arm)).dropna()
+
+
+def arms(measures: Iterable[Measure]) -> list[dict]:
+    """The settings of the networks that these measures are about."""
+    used = []
+    for measure in measures:
+        measure(lambda metric, arm: used.append(arm) or pd.Series(dtype=float))
+    return used
+
+
+def sources(results: pd.DataFrame, arms: Iterable[dict]) -> str:
+    """What a table of these arms was computed from: scale, data, seeds and device, as its caption says it."""
+    used = pd.Series(False, index=results.index)
+    for arm in arms:
+        used |= (results[list(arm)] == pd.Series(arm)).all(axis=1)
     parts = []
-    for scale, found in results.groupby("scale", sort=False):
-        diverged = int(found["diverged_at"].notna().sum())
+    for scale, found in results[used].groupby("scale", sort=False):
+        diverged, epochs = int(found["diverged_at"].notna().sum()), sorted(found["epochs"].unique())
         parts.append(
-            f"{scale}: {', '.join(found['dataset'].unique())}, {found['seed'].nunique()} seeds, "
-            f"{', '.join(map(str, found['epochs'].unique()))} epochs, {', '.join(found['device'].unique())}"
-            + (f", {diverged} diverged trials left out" if diverged else "")
+            f"{scale}: {', '.join(found['dataset'].unique())}, {found['seed'].nunique()} seed(s), "
+            f"{', '.join(map(str, epochs))} epoch(s), {', '.join(found['device'].unique())}"
+            + (f", {diverged} diverged networks left out" if diverged else "")
         )
-    return "; ".join(parts)
+    return "; ".join(parts) or "nothing was run"
 
 
 def number(estimate: Estimate) -> str:
@@ -154,7 +174,7 @@ class Comparison:
                 shown = {c.title: cell(c) for c in self.columns}
                 if not source.startswith("ours") or set(shown.values()) != {"–"}:
                     lines.append({"row": label if source == "paper" else "", "source": source} | shown)
-        caption = f"{caption} Mean ± standard error over seeds; ours – {sources(self.results)}."
+        caption = f"{caption} Mean ± standard error over seeds; ours – {sources(self.results, self.rows.values())}."
         return Table(name, caption, pd.DataFrame(lines))
 
     def figure(self, scale: str | None = None) -> Figure:

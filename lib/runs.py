@@ -50,8 +50,11 @@ def resolve_device(name: str = "auto") -> torch.device:
         device = torch.device(name)
     except RuntimeError as error:
         raise RunError(f"unknown device {name!r}; allowed: auto, cpu, cuda, cuda:0, …") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise RunError(f"device={name!r} was asked for but torch finds no CUDA device here; use device='cpu' or 'auto'")
+    if device.type not in ("cpu", "cuda"):
+        raise RunError(f"device={name!r} is not supported; allowed: auto, cpu, cuda, cuda:0, …")
+    if device.type == "cuda" and not (device.index or 0) < torch.cuda.device_count():
+        found = torch.cuda.device_count() or "no"
+        raise RunError(f"device={name!r} was asked for but torch finds {found} CUDA devices here; use device='cpu' or 'auto'")
     return device
 
 
@@ -68,12 +71,14 @@ def run(
     Raises DataError or RunError with what to do; finished records stay.
     """
     device, folder = resolve_device(device), runs_root(store)
+    commit()  # read now: what runs is the code as it is at the start
     records = {trial: record for trial in trials if (record := read_record(trial, folder))}
     groups = defaultdict(list)
     for trial in trials:
         if trial not in records:
             groups[replace(trial, seed=0)].append(trial)
-    with tqdm(total=len(trials), initial=len(records), unit="trial", disable=not progress, bar_format=BAR) as bar:
+    bar_options = {"initial": len(records), "bar_format": BAR, "miniters": 0, "mininterval": 0.2, "disable": not progress}
+    with tqdm(total=len(trials), **bar_options) as bar:
         for group in groups.values():
             for trial, record in zip(group, _compute(group, device, data_root, bar), strict=True):
                 write_record(trial, record, folder)
@@ -117,12 +122,13 @@ def _compute(group: list[Trial], device: torch.device, data_root: str | Path | N
 
             def on_batch(fraction, label, seed=seed):
                 bar.set_postfix_str(f"{describe(trial)}: seed {seed}, {label} {fraction:.0%}", refresh=False)
+                bar.update(0)
 
             found |= evaluate(network, test_set, chosen, seed=seed, image_size=trial.image_size, on_batch=on_batch)
+            bar.update(0.5 / len(test_sets))
     for s, found in enumerate(metrics):
         if diverged_at[s] is None and not all(math.isfinite(result["loss"]) for result in found.values()):
             diverged_at[s] = trial.epochs  # in its last steps, after the last finite training loss
-    bar.update(half)
     evaluated = time.perf_counter()
     provenance = {
         "library": __version__,

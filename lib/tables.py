@@ -1,15 +1,15 @@
 """The tables of chapter 05: the paper's 6, 7, 11 and 12 beside ours, and those the paper does not have."""
 
-import math
+from functools import partial
 
+import numpy as np
 import pandas as pd
-from scipy import stats
 
 from lib import claims, report
 from lib.claims import linear, mlp
 from lib.experiments import LINEAR_SIZES, MLP_SIZES, SCALES, WEIGHT_DECAY
 from lib.paper import Reported, reported
-from lib.report import Column, Comparison, Table, values
+from lib.report import Column, Comparison, Measure, Table, measured, values
 from lib.verdicts import Estimate
 
 NORMS = {"none": "no batch norm", "batch": "batch norm"}
@@ -97,20 +97,21 @@ def table_11(results: pd.DataFrame, baseline_decay: float = 0.0) -> Comparison:
     return Comparison(results, rows, [_relative("11", *column, baseline) for column in columns], baseline=first)
 
 
-def _by_scale(results: pd.DataFrame, name: str, caption: str, rows: list[tuple[str, dict]]) -> Table:
-    """Rows (label, {column title: find(scale)}) at every scale there is, the largest first."""
-    scales = [scale for scale in reversed(SCALES) if scale in set(results["scale"])]
-    lines = [
-        {"row": label, "source": f"ours, {scale}"} | {title: cell(scale) for title, cell in cells.items()}
-        for label, cells in rows
-        for scale in scales
-    ]
-    caption = f"{caption} Mean ± standard error over seeds – {report.sources(results)}."
-    return Table(name, caption, pd.DataFrame(lines))
+def _by_scale(results: pd.DataFrame, name: str, caption: str, rows: dict[str, dict[str, Measure]]) -> Table:
+    """Rows by label, cells by column title, each at every scale it was run at, the largest first."""
+    lines = []
+    for label, cells in rows.items():
+        for scale in reversed(SCALES):
+            shown = {title: report.number(Estimate.of(measured(cell, results, scale))) for title, cell in cells.items()}
+            if set(shown.values()) != {"–"}:
+                lines.append({"row": label, "source": f"ours, {scale}"} | shown)
+    arms = report.arms(cell for cells in rows.values() for cell in cells.values())
+    caption = f"{caption} Mean ± standard error over seeds – {report.sources(results, arms)}."
+    return Table(name, caption, pd.DataFrame(lines, columns=None if lines else ["row", "source"]))
 
 
-def _mean(results: pd.DataFrame, metric: str, arm: dict):
-    return lambda scale: report.number(Estimate.of(values(results, metric, scale, **arm)))
+def _value(metric: str, arm: dict) -> Measure:
+    return lambda get: get(metric, arm)
 
 
 def invariance(results: pd.DataFrame, name: str, caption: str) -> Table:
@@ -121,85 +122,86 @@ def invariance(results: pd.DataFrame, name: str, caption: str) -> Table:
         "56 px, λ = 0.01, batch norm": mlp(56, "batch", 0.01),
     }
     labels = {"original labels": "original", "human labels": "human"}
-    rows = [
-        (label, {title: _mean(results, f"accuracy clean-invariance-{which}", arm) for title, which in labels.items()})
+    rows = {
+        label: {title: _value(f"accuracy clean-invariance-{which}", arm) for title, which in labels.items()}
         for label, arm in arms.items()
-    ]
+    }
     return _by_scale(results, name, caption, rows)
 
 
 def initialisation(results: pd.DataFrame, name: str, caption: str) -> Table:
-    rows = []
-    for size in MLP_SIZES:
-        for init, label in (("default", "PyTorch's default"), ("he", "He")):
-            cells = {NORMS[norm]: _mean(results, claims.BIM, mlp(size, norm, init=init)) for norm in NORMS}
-            cost = claims.cost_of_batch_norm(claims.BIM, size, init=init)
-            cells["cost of batch norm"] = lambda scale, cost=cost: report.number(
-                Estimate.of(cost(lambda metric, arm: values(results, metric, scale, **arm)))
-            )
-            rows.append((f"{size} px, {label}", cells))
+    rows = {
+        f"{size} px, {label}": {NORMS[norm]: _value(claims.BIM, mlp(size, norm, init=init)) for norm in NORMS}
+        | {"cost of batch norm": claims.cost_of_batch_norm(claims.BIM, size, init=init)}
+        for size in MLP_SIZES
+        for init, label in (("default", "PyTorch's default"), ("he", "He"))
+    }
     return _by_scale(results, name, caption, rows)
 
 
-def noise(results: pd.DataFrame, name: str, caption: str) -> Table:
+def leftover(results: pd.DataFrame, name: str, caption: str) -> Table:
     arms = {f"linear, {size} px": linear(size) for size in LINEAR_SIZES}
     arms |= {f"MLP, {label}": arm for label, arm in MLP_ROWS.items()}
-    rows = []
+    rows = {}
     for label, arm in arms.items():
         averaged = claims.FGSM if arm["image_size"] == 28 else f"{claims.FGSM}-block-average"
         cells = {"clean": claims.CLEAN, "FGSM, as trained": claims.FGSM, "FGSM, block averages": averaged}
-        rows.append((label, {title: _mean(results, metric, arm) for title, metric in cells.items()}))
+        rows[label] = {title: _value(metric, arm) for title, metric in cells.items()}
     return _by_scale(results, name, caption, rows)
 
 
 def damage(results: pd.DataFrame, name: str, caption: str) -> Table:
-    rows = []
-    for size in LINEAR_SIZES[1:]:
-        cells = {"prediction": lambda scale, size=size: f"{size // 28}"}
-        for title, growth in (("total loss", claims.loss_ratio), ("added loss", claims.loss_increase)):
-            for epsilon in ("0.05", "0.1"):
-
-                def cell(scale, growth=growth, epsilon=epsilon, size=size):
-                    get = lambda metric, arm: values(results, metric, scale, **arm)  # noqa: E731
-                    return report.number(Estimate.of(growth(get, f"loss fgsm-linf-{epsilon}", size).dropna()))
-
-                cells[f"{title}, epsilon {epsilon}"] = cell
-        rows.append((f"{size} px", cells))
+    growths = {"total loss": claims.ratio, "added loss": claims.loss_increase}
+    rows = {
+        f"{size} px, Pred. {size // 28}": {
+            f"{title}, epsilon {epsilon}": partial(growth, metric=f"loss fgsm-linf-{epsilon}", size=size)
+            for title, growth in growths.items()
+            for epsilon in ("0.05", "0.1")
+        }
+        for size in LINEAR_SIZES[1:]
+    }
     return _by_scale(results, name, caption, rows)
 
 
 def statistics(results: pd.DataFrame, name: str, caption: str) -> Table:
-    metrics = {"Clean": claims.CLEAN, "Noise": claims.NOISE, "BIM, epsilon 0.1": claims.BIM}
-    rows = [
-        ("no batch norm", {title: _mean(results, metric, mlp(28)) for title, metric in metrics.items()}),
-        ("batch norm, running averages", {t: _mean(results, metric, mlp(28, "batch")) for t, metric in metrics.items()}),
-        (
-            "batch norm, test batch",
-            {t: _mean(results, f"{metric}-batch-statistics", mlp(28, "batch")) for t, metric in metrics.items()},
-        ),
-    ]
+    metrics = {"clean": "clean", "noise": "noise-1", "BIM 0.1": "bim-linf-0.1"}
+    arms = {
+        "no batch norm": (mlp(28), ""),
+        "batch norm, running averages": (mlp(28, "batch"), ""),
+        "batch norm, test batch": (mlp(28, "batch"), "-batch-statistics"),
+    }
+    rows = {
+        label: {
+            f"{kind}: {title}": _value(f"{kind} {metric}{suffix}", arm)
+            for kind in ("accuracy", "loss")
+            for title, metric in metrics.items()
+        }
+        for label, (arm, suffix) in arms.items()
+    }
     return _by_scale(results, name, caption, rows)
 
 
 def uncertainties(results: pd.DataFrame, name: str, caption: str) -> Table:
-    """Every printed ± of Table 6 against the 95 % chi-squared interval of our standard deviation, and of our error."""
-    rows = []
+    """Every printed ± of Table 6 over the standard deviation of our seeds, and all of them together.
+
+    Single cells say little: the ratio of two standard deviations from five seeds may well be 3. Over all cells the mean log
+    ratio is near 0 if the paper prints standard deviations, near -log(√5) if standard errors.
+    """
+    rows, ratios = [], []
     for label, arm in MLP_ROWS.items():
         for title, column, metric in ACCURACIES:
             found = values(results, metric, "paper", **arm)
-            row = {"row": label, "column": title, "printed ±": reported("6", column, sqrt_d=arm["image_size"], BN=arm["norm"] == "batch").error}
-            n = len(found)
-            if n < 2:
-                row |= {"our standard deviation": "–", "our standard error": "–", "printed ± can be": "not run at this scale"}
-            else:
-                low, high = (found.std() * math.sqrt((n - 1) / stats.chi2.ppf(p, n - 1)) for p in (0.975, 0.025))
-                can_be = {
-                    "a standard deviation": low <= row["printed ±"] <= high,
-                    "a standard error": low <= row["printed ±"] * math.sqrt(n) <= high,
-                }
-                row["our standard deviation"] = f"{found.std():.2f}"
-                row["our standard error"] = f"{found.sem():.2f}"
-                row["printed ± can be"] = " or ".join(what for what, fits in can_be.items() if fits) or "neither"
-            rows.append(row)
-    published = results[results["scale"] == "paper"]
-    return Table(name, f"{caption} {report.sources(published)}." if len(published) else caption, pd.DataFrame(rows))
+            if len(found) > 1:
+                printed = reported("6", column, sqrt_d=arm["image_size"], BN=arm["norm"] == "batch").error
+                ratios.append(printed / found.std())
+                shown = {"printed ±": f"{printed:g}", "our standard deviation": f"{found.std():.2f}", "ratio": f"{ratios[-1]:.2f}"}
+                rows.append({"row": label, "column": title} | shown)
+    if len(ratios) > 1:
+        mean = Estimate.of(np.log(ratios))
+        low, high = np.exp(mean.interval)
+        fits = {"a standard deviation": low <= 1 <= high, "a standard error": low <= 5**-0.5 <= high}
+        verdict = " or ".join(what for what, fit in fits.items() if fit) or "neither"
+        interval = f"{np.exp(mean.mean):.2f} ({low:.2f} to {high:.2f}): {verdict}"
+        rows.append({"row": "all", "column": "geometric mean, 95 % interval", "printed ±": "", "our standard deviation": "", "ratio": interval})
+    shown = pd.DataFrame(rows, columns=["row", "column", "printed ±", "our standard deviation", "ratio"])
+    return Table(name, f"{caption} Ours – {report.sources(results[results['scale'] == 'paper'], MLP_ROWS.values())}.", shown)

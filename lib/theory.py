@@ -48,8 +48,8 @@ def logistic_regression(
 ) -> LinearClassifier:
     """Logistic regression on a data set of two classes, 0 (label -1) and 1 (label +1), on normalised images.
 
-    Softmax over two logits depends on their difference alone, w = w₁ - w₀, and is logistic regression in it. With decay
-    λ of both, SGD minimises the mean softplus loss + λ/4·‖w‖₂².
+    Minimises the mean softplus loss + λ/2·‖w‖₂² (equation 6). Softmax over two logits depends on their difference alone,
+    w = w₁ - w₀, and is logistic regression in it; a decay of 2λ of both is one of λ in the difference.
     """
     network = models.linear(train.images[0].numel(), 2)
     models.initialize(network, "default", data.generator(seed, "init"))
@@ -61,7 +61,7 @@ def logistic_regression(
         epochs=epochs,
         batch_size=batch_size,
         lr=lr,
-        weight_decay=weight_decay,
+        weight_decay=2 * weight_decay,
     )
     layer = network[-1]
     weight, bias = (value.detach()[1] - value.detach()[0] for value in (layer.weight, layer.bias))

@@ -34,7 +34,7 @@ def fit(
     not disturb the others.
     """
     factor = data.enlargement(image_size, train.images.shape[-1])
-    first_layers = [_FirstLayer(network, train.images.shape[1:], factor) for network in networks]
+    first_layers = [FirstLayer(network, train.images.shape[1:], factor) for network in networks]
     stack = Stack(networks).to(train.images.device).train()
     optimizer = torch.optim.SGD(_groups(stack, factor, lr, weight_decay), momentum=momentum, fused=True)
     generators = [data.generator(seed, "order") for seed in seeds]
@@ -75,7 +75,7 @@ def _groups(stack: Stack, factor: int, lr: float, weight_decay: float) -> list[d
     ]
 
 
-class _FirstLayer:
+class FirstLayer:
     """The first linear layer of a network for enlarged images, replaced during training by one for the small images.
 
     Repeating every pixel k x k times adds no information: W·enlarge(x) = V·x, where V sums W over each k x k block.
@@ -98,7 +98,7 @@ class _FirstLayer:
     def restore(self, steps: int, lr: float, momentum: float, weight_decay: float) -> None:
         if self.factor == 1:
             return
-        remaining = _decay(steps, lr, momentum, weight_decay)
+        remaining = untrained_remainder(steps, lr, momentum, weight_decay)
         trained = block_repeat(self.layer.weight.detach(), self.small_shape, self.factor)
         self.layer.weight = nn.Parameter(trained + remaining * self.residual.to(trained.device))
 
@@ -112,11 +112,11 @@ def native(network: nn.Sequential, dataset: data.Dataset) -> nn.Sequential:
     shape = dataset.images.shape[1:]
     layer = next(module for module in network if isinstance(module, nn.Linear))
     factor = round((layer.in_features / shape.numel()) ** 0.5)
-    _FirstLayer(network, shape, factor)
+    FirstLayer(network, shape, factor)
     return network
 
 
-def _decay(steps: int, lr: float, momentum: float, weight_decay: float) -> float:
+def untrained_remainder(steps: int, lr: float, momentum: float, weight_decay: float) -> float:
     """What is left of a weight 1 that gets no gradient, after SGD steps that see the weight decay alone."""
     weight, velocity = 1.0, 0.0
     for _ in range(steps):

@@ -59,6 +59,19 @@ def test_solution_of_two_factors(results):
     assert exercises.check_two_factors(results, "quick", *answers) == RIGHT
 
 
-@pytest.mark.parametrize("answers", [(None, None), ("36", "18"), (36.0, 60.0), (60.0, 18.0), (-36.0, -18.0)])
+def test_answers_in_double_precision_are_as_good():
+    def worst_case_loss(w, b, x, y, epsilon):
+        w, x, y = w.double(), x.double(), y.double()
+        return torch.nn.functional.softplus(-(y * (x @ w + b) - epsilon * w.abs().sum()))
+
+    assert exercises.check_worst_case_loss(worst_case_loss) == RIGHT
+
+
+def test_networks_that_were_not_run_are_no_answer(results):
+    only_28 = results[results["image_size"] == 28]
+    assert "not run" in exercises.check_two_factors(only_28, "quick", 36.0, 18.0)
+
+
+@pytest.mark.parametrize("answers", [(None, None), ("36", "18"), (36.0, 60.0), (60.0, 18.0), (-36.0, -18.0), (float("nan"), 18.0)])
 def test_wrong_factors_get_a_hint(results, answers):
     assert exercises.check_two_factors(results, "quick", *answers).startswith("Not yet. Hint:")

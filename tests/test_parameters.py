@@ -26,6 +26,7 @@ def injected(**values):
         ("sizes", "28, 84", (28, 84)),
         ("sizes", 28, (28,)),
         ("sizes", (28, 112), (28, 112)),
+        ("sizes", [56, 28, 56], (28, 56)),
         ("sizes", None, None),
         ("scale", "laptop", "laptop"),
         ("device", "cuda:1", "cuda:1"),

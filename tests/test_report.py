@@ -12,7 +12,7 @@ from lib.report import Column, Comparison, Table
 
 ALL_CLAIMS = {
     name: getattr(claims, name)
-    for name in ("LINEAR", "BATCH_NORM", "DECAY", "INITIALISATION", "STATISTICS", "DAMAGE", "NOISE_CLAIMS")
+    for name in ("LINEAR", "LINEAR_OTHER_BASELINE", "BATCH_NORM", "DECAY", "INITIALISATION", "STATISTICS", "DAMAGE", "LEFTOVER")
 }
 
 
@@ -55,7 +55,7 @@ def test_diverged_networks_are_left_out_and_counted():
     made_up = [record(trials[0], diverged_at=3), *(record(t, clean=50.0) for t in trials[1:])]
     results = report.frame(made_up, "paper")
     assert list(report.values(results, "accuracy clean", "paper", **claims.mlp(28)).index) == [1]
-    assert "1 diverged" in report.sources(results)
+    assert "1 diverged" in report.sources(results, [claims.mlp(28)])
 
 
 def test_what_was_just_run_replaces_the_published_records_of_its_scale(monkeypatch):
@@ -67,9 +67,15 @@ def test_what_was_just_run_replaces_the_published_records_of_its_scale(monkeypat
     assert set(results[results["scale"] == "paper"]["accuracy clean"]) == {10.0}
 
 
+def test_a_caption_names_only_what_its_table_shows(results):
+    some = pd.concat([results, results[results["model"] == "linear"].assign(scale="quick", device="another CPU")])
+    assert "another CPU" not in tables.statistics(some, "tab-x", "").caption
+    assert "another CPU" in tables.damage(some, "tab-x", "").caption
+
+
 def test_the_cost_of_batch_norm_is_a_difference_seed_by_seed(results):
     cost = claims.cost_of_batch_norm(claims.BIM, 56)
-    found = cost(lambda metric, arm: report.values(results, metric, "paper", **arm))
+    found = report.measured(cost, results, "paper")
     assert found.tolist() == pytest.approx([20.0] * 5)
 
 
@@ -123,17 +129,17 @@ def test_every_number_of_the_papers_tables_stands_beside_ours(results, build):
     assert isinstance(comparison.figure(), plt.Figure)
 
 
-@pytest.mark.parametrize("name", ["invariance", "initialisation", "noise", "damage", "statistics", "uncertainties"])
+@pytest.mark.parametrize("name", ["invariance", "initialisation", "leftover", "damage", "statistics", "uncertainties"])
 def test_tables_beyond_the_paper_have_no_gaps_when_all_was_run(results, name):
     shown = getattr(tables, name)(results, "tab-x", "Caption.")
     assert len(shown.rows) and not (shown.rows == "–").to_numpy().any()
-    assert "5 seeds" in shown.caption
+    assert "5 seed(s)" in shown.caption
 
 
 @pytest.mark.parametrize("name", ALL_CLAIMS)
 def test_every_claim_has_a_value_a_seed_and_a_verdict(results, name):
     for claim in ALL_CLAIMS[name]:
-        found = claim.values(results, "paper")
+        found = report.measured(claim.measure, results, "paper")
         assert list(found.index) == [0, 1, 2, 3, 4], claim.text
         assert claim.judge(found, "paper") in (
             verdicts.REPRODUCED, verdicts.DIRECTION, verdicts.NOT_REPRODUCED, verdicts.inconclusive(5),

@@ -98,5 +98,5 @@ def test_the_paper_is_looked_up_by_name():
     ],
 )
 def test_a_number_that_is_not_there_or_not_unique_is_an_error(table, column, row):
-    with pytest.raises(KeyError, match="match"):
+    with pytest.raises((KeyError, ValueError), match="numbers of the paper match"):
         reported(table, column, **row)
