@@ -44,10 +44,8 @@ def table(claims: list[Claim], results: pd.DataFrame, name: str, caption: str) -
                 row[f"ours, {scale}"] = report.number(Estimate.of(found))
                 row[f"verdict, {scale}"] = claim.judge(found, scale)
         rows.append(row)
-    shown = pd.DataFrame(rows)
-    widths = [32] + [68 // (len(shown.columns) - 1)] * (len(shown.columns) - 1)
     arms = report.arms(claim.measure for claim in claims)
-    return report.Table(name, f"{caption} Ours – {report.sources(results, arms)}.", shown, widths)
+    return report.Table(name, f"{caption} Ours – {report.sources(results, arms)}.", pd.DataFrame(rows), "claims")
 
 
 def effect(paper: Reported) -> dict:

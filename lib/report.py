@@ -72,11 +72,15 @@ def sources(results: pd.DataFrame, arms: Iterable[dict]) -> str:
     for scale, found in results[used].groupby("scale", sort=False):
         diverged, epochs = int(found["diverged_at"].notna().sum()), sorted(found["epochs"].unique())
         parts.append(
-            f"{scale}: {', '.join(found['dataset'].unique())}, {found['seed'].nunique()} seed(s), "
-            f"{', '.join(map(str, epochs))} epoch(s), {', '.join(found['device'].unique())}"
-            + (f", {diverged} diverged networks left out" if diverged else "")
+            f"{scale}: {', '.join(found['dataset'].unique())}, {_count(found['seed'].nunique(), 'seed')}, "
+            f"{' or '.join(_count(n, 'epoch') for n in epochs)}, {', '.join(found['device'].unique())}"
+            + (f", {_count(diverged, 'diverged network')} left out" if diverged else "")
         )
     return "; ".join(parts) or "nothing was run"
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def number(estimate: Estimate) -> str:
@@ -93,20 +97,20 @@ def number(estimate: Estimate) -> str:
 class Table:
     """A table for the book (numbered, cross-referenced by `name`), for live Jupyter, and for plain text.
 
-    `widths` are the relative widths of the columns, or None to leave them to the browser.
+    `css_class` names a style of the book's style sheet.
     """
 
     name: str
     caption: str
     rows: pd.DataFrame
-    widths: list[int] | None = None
+    css_class: str = ""
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
         return {"text/markdown": self.markdown(), "text/html": self.html(), "text/plain": self.plain()}
 
     def markdown(self) -> str:
         lines = [f":::{{list-table}} {self.caption}", f":name: {self.name}", ":header-rows: 1"]
-        lines += [f":widths: {' '.join(map(str, self.widths))}", ""] if self.widths else [""]
+        lines += [f":class: {self.css_class}", ""] if self.css_class else [""]
         for cells in [list(self.rows.columns), *self.rows.itertuples(index=False)]:
             lines += [f"{'*' if i == 0 else ' '} - {_unbroken(str(cell))}" for i, cell in enumerate(cells)]
         return "\n".join([*lines, ":::"])

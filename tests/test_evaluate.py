@@ -211,6 +211,12 @@ def test_a_run_that_feels_its_ball_is_no_part_of_another(network, test_set):
     assert_same(run(network, test_set, inside, beyond), separately)
 
 
+def test_runs_of_equal_steps_in_balls_of_two_sizes_are_both_counted(network, test_set):
+    small, large = (Evaluation("bim", epsilon=epsilon, steps=10, step_size=0.01) for epsilon in (0.1, 0.2))
+    separately = run(network, test_set, small) | run(network, test_set, large)
+    assert_same(run(network, test_set, small, large), separately, tolerance=1e-5)
+
+
 def test_evaluations_of_several_settings_do_not_mix(network, test_set):
     """Everything at once, in any order, equals one by one."""
     variants = [

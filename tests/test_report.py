@@ -55,7 +55,7 @@ def test_diverged_networks_are_left_out_and_counted():
     made_up = [record(trials[0], diverged_at=3), *(record(t, clean=50.0) for t in trials[1:])]
     results = report.frame(made_up, "paper")
     assert list(report.values(results, "accuracy clean", "paper", **claims.mlp(28)).index) == [1]
-    assert "1 diverged" in report.sources(results, [claims.mlp(28)])
+    assert "1 diverged network left out" in report.sources(results, [claims.mlp(28)])
 
 
 def test_what_was_just_run_replaces_the_published_records_of_its_scale(monkeypatch):
@@ -133,7 +133,7 @@ def test_every_number_of_the_papers_tables_stands_beside_ours(results, build):
 def test_tables_beyond_the_paper_have_no_gaps_when_all_was_run(results, name):
     shown = getattr(tables, name)(results, "tab-x", "Caption.")
     assert len(shown.rows) and not (shown.rows == "–").to_numpy().any()
-    assert "5 seed(s)" in shown.caption
+    assert "5 seeds" in shown.caption
 
 
 @pytest.mark.parametrize("name", ALL_CLAIMS)
