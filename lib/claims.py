@@ -13,7 +13,7 @@ from functools import partial
 import pandas as pd
 
 from lib import report, verdicts
-from lib.experiments import SCALES, WEIGHT_DECAY
+from lib.experiments import WEIGHT_DECAY
 from lib.paper import Reported, reported, stated
 from lib.report import Get, Measure
 from lib.verdicts import Estimate
@@ -38,11 +38,10 @@ def table(claims: list[Claim], results: pd.DataFrame, name: str, caption: str) -
     rows = []
     for claim in claims:
         row = {"claim": f"{claim.text} ({claim.source})", "paper": claim.paper}
-        for scale in reversed(SCALES):
-            if scale in set(results["scale"]):
-                found = report.measured(claim.measure, results, scale)
-                row[f"ours, {scale}"] = report.number(Estimate.of(found))
-                row[f"verdict, {scale}"] = claim.judge(found, scale)
+        for scale in report.scales_of(results):
+            found = report.measured(claim.measure, results, scale)
+            row[f"ours, {scale}"] = report.number(Estimate.of(found))
+            row[f"verdict, {scale}"] = claim.judge(found, scale)
         rows.append(row)
     arms = report.arms(claim.measure for claim in claims)
     return report.Table(name, f"{caption} Ours – {report.sources(results, arms)}.", pd.DataFrame(rows), "claims")
@@ -64,8 +63,11 @@ def equality(paper: str, target: float, margin: float) -> dict:
 def minus(a: Reported, b: Reported) -> Reported:
     """The difference of two numbers of the paper, with their errors combined."""
     decimals = max(len(r.printed.split(" ")[0].partition(".")[2]) for r in (a, b))
+    value = a.value - b.value
+    if a.error is None and b.error is None:
+        return Reported(value, None, a.unit, f"{value:.{decimals}f}")
     error = math.hypot(a.error or 0.0, b.error or 0.0)
-    return Reported(a.value - b.value, error, a.unit, f"{a.value - b.value:.{decimals}f} ± {error:.{decimals}f}")
+    return Reported(value, error, a.unit, f"{value:.{decimals}f} ± {error:.{decimals}f}")
 
 
 def mlp(size: int, norm: str = "none", weight_decay: float = 0.0, init: str = "default") -> dict:

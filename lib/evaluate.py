@@ -99,11 +99,11 @@ def evaluate(
         if longest.block_average:
             body, size = native(network, test), test.images.shape[-1]
         model = body if longest.space == "normalized" else lambda x, body=body: body(data.normalize(x, test))
+        bounds = _bounds(test, longest)
         step = STATISTICS_BATCH if longest.batch_statistics else batch_size
         with frozen(body, longest.batch_statistics):
             for start in range(0, len(test), step):
                 batch = slice(start, start + step)
-                bounds = _bounds(test, longest)
                 clean, labels = _inputs(test, batch, noise, size, longest.space, bounds), test.labels[batch]
                 for evaluation, inputs in _perturbed(model, clean, labels, path, bounds):
                     sums[evaluation] += _count(model(inputs), labels, inputs, clean)

@@ -46,6 +46,11 @@ def values(results: pd.DataFrame, metric: str, scale: str, **settings) -> pd.Ser
     return chosen.set_index("seed")[metric].astype(float).dropna().sort_index()
 
 
+def scales_of(results: pd.DataFrame) -> list[str]:
+    """The scales at which anything was run, the largest first."""
+    return [scale for scale in reversed(SCALES) if scale in set(results["scale"])]
+
+
 Get = Callable[[str, dict], pd.Series]  # (metric, settings of the networks) → one value a seed
 Measure = Callable[[Get], pd.Series]
 
@@ -157,7 +162,7 @@ class Comparison:
     def __post_init__(self):
         if len({column.title for column in self.columns}) < len(self.columns):
             raise ValueError("two columns have one title")
-        self.scales = [scale for scale in reversed(SCALES) if scale in set(self.results["scale"])]
+        self.scales = scales_of(self.results)
 
     def estimate(self, label: str, column: Column, scale: str) -> Estimate:
         return Estimate.of(column.find(self.results, scale, self.rows[label]))

@@ -93,7 +93,8 @@ def _compute(group: list[Trial], device: torch.device, data_root: str | Path | N
     """Train and evaluate trials that differ in their seed alone."""
     trial, seeds = group[0], [trial.seed for trial in group]
     training_set = data.load(trial.dataset, "train", data_root, device)
-    test_sets = {name: data.load(name or trial.dataset, "test", data_root, device) for name in dict.fromkeys(e.dataset for e in trial.evaluations)}
+    names = dict.fromkeys(evaluation.dataset for evaluation in trial.evaluations)
+    test_sets = {name: data.load(name or trial.dataset, "test", data_root, device) for name in names}
     networks = [build(trial, training_set) for trial in group]
     half = len(group) / 2  # the bar counts training and evaluation as half a trial each
 

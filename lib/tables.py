@@ -7,7 +7,7 @@ import pandas as pd
 
 from lib import claims, report
 from lib.claims import linear, mlp
-from lib.experiments import LINEAR_SIZES, MLP_SIZES, SCALES, WEIGHT_DECAY
+from lib.experiments import LINEAR_SIZES, MLP_SIZES, WEIGHT_DECAY
 from lib.paper import Reported, reported
 from lib.report import Column, Comparison, Measure, Table, measured, values
 from lib.verdicts import Estimate
@@ -101,7 +101,7 @@ def _by_scale(results: pd.DataFrame, name: str, caption: str, rows: dict[str, di
     """Rows by label, cells by column title, each at every scale it was run at, the largest first."""
     lines = []
     for label, cells in rows.items():
-        for scale in reversed(SCALES):
+        for scale in report.scales_of(results):
             shown = {title: report.number(Estimate.of(measured(cell, results, scale))) for title, cell in cells.items()}
             if set(shown.values()) != {"–"}:
                 lines.append({"row": label, "source": f"ours, {scale}"} | shown)

@@ -7,7 +7,7 @@ import pytest
 
 from lib import claims, experiments, report, tables, verdicts
 from lib.experiments import Trial
-from lib.paper import reported
+from lib.paper import reported, stated
 from lib.report import Column, Comparison, Table
 
 ALL_CLAIMS = {
@@ -153,6 +153,8 @@ def test_differences_of_printed_numbers_combine_their_errors():
     cost = claims.minus(reported("6", "eps=0.1", sqrt_d=28, BN=False), reported("6", "eps=0.1", sqrt_d=28, BN=True))
     assert cost.value == pytest.approx(43.8) and cost.error == pytest.approx(np.hypot(0.9, 0.7))
     assert cost.printed == "43.8 ± 1.1"
+    without_errors = claims.minus(stated("invariance examples correct, weight decay"), stated("invariance examples correct, batch norm"))
+    assert (without_errors.printed, without_errors.error) == ("12", None)
 
 
 def test_a_table_is_a_directive_in_the_book_and_text_elsewhere():
