@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from lib.models import cross_entropy
 
@@ -101,19 +100,20 @@ def input_gradient(model: Model, x: Tensor, labels: Tensor) -> Tensor:
     """
     with torch.enable_grad():
         x = x.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(_precise_cross_entropy(model(x), labels).sum(), x)
+        logits = model(x)
+        (gradient,) = torch.autograd.grad(logits, x, _logit_gradient(logits.detach(), labels))
     return gradient
 
 
-def _precise_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """The cross-entropy as softplus of the rivals' lead over the true class: equal, and with an exact gradient.
+def _logit_gradient(logits: Tensor, labels: Tensor) -> Tensor:
+    """∂loss/∂logits of the cross-entropy: the softmax p, and at the true class minus the sum of the others.
 
-    The usual form's gradient at the true logit, p - 1, is exactly zero from some 17 nats of confidence on in float32,
-    while those at the rivals' are not: the direction would be wrong.
+    Equal to the usual p - 1 there, which from some 17 nats of confidence on is exactly zero in float32 while the others
+    are not, so that the direction would be wrong.
     """
     true = labels[..., None]
-    lead = (logits - logits.gather(-1, true)).scatter(-1, true, -torch.inf)
-    return F.softplus(lead.logsumexp(-1))
+    rivals = logits.softmax(-1).scatter(-1, true, 0)
+    return rivals.scatter(-1, true, -rivals.sum(-1, keepdim=True))
 
 
 def _expand(values: Tensor, x: Tensor) -> Tensor:
@@ -160,13 +160,12 @@ class _L2:
         # Dividing by the largest entry first keeps the squares of tiny gradients from underflowing: no floor is needed,
         # the step has its full length at any scale of the loss, and a gradient that is exactly zero stays zero.
         largest = _expand(gradient.flatten(self.labels.ndim).abs().amax(-1), gradient)
-        scaled = gradient / torch.where(largest > 0, largest, 1)
-        return scaled * (size / torch.where(largest > 0, self._norm(scaled), 1))
+        scaled = gradient.div_(torch.where(largest > 0, largest, 1))
+        return scaled.mul_(size / torch.where(largest > 0, self._norm(scaled), 1))
 
     def project(self, point: Tensor) -> Tensor:
-        change = point - self.x
-        length = self._norm(change)
-        point = torch.where(length > self.epsilon, self.x + change * (self.epsilon / length), point)
+        length = self._norm(point - self.x)
+        point = torch.lerp(self.x, point, torch.where(length > self.epsilon, self.epsilon / length, 1))
         return point if self.bounds is None else point.clamp(*self.bounds)
 
 

@@ -25,6 +25,7 @@ import pandas as pd
 import platformdirs
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 NORMALIZATION = {  # mean and standard deviation of each channel, for pixels in [0, 1]
     "mnist": ((0.1307,), (0.3081,)),
@@ -234,10 +235,11 @@ def _fetch(folder: Path, name: str) -> Path:
 
 def normalize(images: Tensor, dataset: Dataset) -> Tensor:
     """uint8 or pixels in [0, 1], (…, C, H, W) → float32 with zero mean and unit variance over the training set."""
-    pixels = images.float() / 255 if images.dtype == torch.uint8 else images
     mean = torch.tensor(dataset.mean, device=images.device).view(-1, 1, 1)
     std = torch.tensor(dataset.std, device=images.device).view(-1, 1, 1)
-    return (pixels - mean) / std
+    if images.dtype == torch.uint8:
+        return images.float().div_(255).sub_(mean).div_(std)  # in place: every pass over the data counts in training
+    return (images - mean) / std
 
 
 def enlarge(images: Tensor, image_size: int) -> Tensor:
@@ -257,10 +259,35 @@ def enlargement(image_size: int, native_size: int) -> int:
     return factor
 
 
+def crop_and_flip(images: Tensor, generator: torch.Generator, padding: int = 4) -> Tensor:
+    """A random crop of each image, padded with black by `padding` pixels on each side, and in half the cases its mirror image.
+
+    uint8 (B, C, H, W) → the same shape (section 3, CIFAR-10). `generator` lives on the CPU, whatever the device.
+    """
+    size, device = len(images), images.device
+    top, left = torch.randint(2 * padding + 1, (2, size), generator=generator)
+    mirrored = torch.randint(2, (size, 1), generator=generator, dtype=torch.bool)
+    rows = top[:, None] + torch.arange(images.shape[2])
+    columns = left[:, None] + torch.arange(images.shape[3])
+    columns = torch.where(mirrored, columns.flip(1), columns)
+    padded = F.pad(images, (padding,) * 4)
+    image, channel = torch.arange(size, device=device), torch.arange(images.shape[1], device=device)
+    return padded[
+        image[:, None, None, None],
+        channel[:, None, None],
+        rows.to(device)[:, None, :, None],
+        columns.to(device)[:, None, None, :],
+    ]
+
+
+PURPOSES = {"init": 0, "order": 1, "noise": 2, "attack": 3, "augmentation": 2**31}  # of chance, with what sets each apart
+
+
 def generator(seed: int, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
     """A generator of its own for each purpose, so that one use of chance never shifts another.
 
-    `purpose`: "init", "order", "noise" or "attack". The two arms of a comparison see the same mini-batches and noise.
+    The two arms of a comparison see the same mini-batches and noise.
     """
-    offset = ("init", "order", "noise", "attack").index(purpose)
-    return torch.Generator(device).manual_seed(4 * seed + offset)
+    if purpose not in PURPOSES:
+        raise ValueError(f"purpose={purpose!r}; allowed: {', '.join(PURPOSES)}")
+    return torch.Generator(device).manual_seed(4 * seed + PURPOSES[purpose])

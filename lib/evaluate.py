@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from lib import attacks, data
+from lib.enlarged import native
+from lib.fuse import fuse
 from lib.models import cross_entropy
-from lib.train import native
 
 KINDS = ("clean", "noise", "fgsm", "bim")
 SPACES = ("normalized", "pixel")
@@ -26,7 +27,7 @@ class Evaluation:
     perturbed images in the range of valid pixels. `dataset`: a test set other than the trial's own.
     `batch_statistics`: batch norm normalises by the test batch instead of its running averages, for attacker and
     defender alike. `block_average`: every first-layer weight is replaced by its mean over the block of repeated pixels
-    it looks at, which changes no output on enlarged images; the equal network for small images is tested (`train.native`).
+    it looks at, which changes no output on enlarged images; the equal network for small images is tested (`enlarged.native`).
     """
 
     kind: str = "clean"
@@ -72,7 +73,7 @@ class Evaluation:
 
 
 def evaluate(
-    network: nn.Sequential,
+    network: nn.Module,
     test: data.Dataset,
     evaluations: Iterable[Evaluation],
     *,
@@ -98,6 +99,8 @@ def evaluate(
         body, size = network, image_size
         if longest.block_average:
             body, size = native(network, test), test.images.shape[-1]
+        if isinstance(body, nn.Sequential) and not longest.batch_statistics:
+            body = fuse(body)
         model = body if longest.space == "normalized" else lambda x, body=body: body(data.normalize(x, test))
         bounds = _bounds(test, longest)
         step = STATISTICS_BATCH if longest.batch_statistics else batch_size

@@ -1,4 +1,4 @@
-"""The networks of the paper, as plain torch modules, and a stack of several of them trained side by side.
+"""The networks of the paper, as plain torch modules.
 
 Networks take normalised images (B, C, H, W) and return logits (B, classes). Input normalisation belongs to the data
 (`data.normalize`), so that the space in which an attack lives is chosen where the attack is.
@@ -10,6 +10,14 @@ from torch.nn import functional as F
 
 INITS = ("default", "he")
 NORMS = (None, "batch")
+PRECISIONS = ("fp32", "bf16")  # of their computation in training
+VGG = {  # depth: convolutions of 64, 128, 256, 512 and 512 channels
+    8: (1, 1, 1, 1, 1),
+    11: (1, 1, 2, 2, 2),
+    13: (2, 2, 2, 2, 2),
+    16: (2, 2, 3, 3, 3),
+    19: (2, 2, 4, 4, 4),
+}
 
 
 def linear(inputs: int, classes: int = 10) -> nn.Sequential:
@@ -34,102 +42,48 @@ def mlp(inputs: int, hidden: tuple[int, ...] = (392, 196), classes: int = 10, no
     return nn.Sequential(*layers, nn.Linear(inputs, classes))
 
 
+def vgg(depth: int, classes: int = 10, norm: str | None = None, width: float = 1.0, channels: int = 3) -> nn.Sequential:
+    """A VGG for 32x32 images with one linear classifier (section 3, Tables 1 to 4; Simonyan and Zisserman 2015).
+
+    `depth` counts the convolutions and the three linear layers of the original: 8, 11, 13, 16 or 19. `norm="batch"` puts
+    batch norm between every convolution and its ReLU (Equation 1). `width` multiplies the number of all channels.
+    """
+    if depth not in VGG or norm not in NORMS:
+        raise ValueError(f"depth={depth!r}, norm={norm!r}; allowed: {', '.join(map(str, VGG))}; {', '.join(map(repr, NORMS))}")
+    layers: list[nn.Module] = []
+    for stage, convolutions in enumerate(VGG[depth]):
+        out_channels = max(1, round(width * min(64 * 2**stage, 512)))
+        for _ in range(convolutions):
+            layers.append(nn.Conv2d(channels, out_channels, 3, padding=1))
+            if norm == "batch":
+                layers.append(nn.BatchNorm2d(out_channels))
+            layers.append(nn.ReLU())
+            channels = out_channels
+        layers.append(nn.MaxPool2d(2))
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels, classes))
+
+
 def initialize(model: nn.Module, init: str, generator: torch.Generator) -> nn.Module:
-    """Draw every weight anew. "default": torch's own, U(±1/√fan_in); "he": N(0, 2/fan_in), zero biases (He 2015)."""
+    """Draw every weight anew. "default": torch's own, U(±1/√fan_in); "he": N(0, 2/fan), zero biases (He et al. 2015).
+
+    He's fan is that of the inputs for linear layers and, as is usual for VGGs, of the outputs for convolutions.
+    """
     if init not in INITS:
         raise ValueError(f"init={init!r}; allowed: {', '.join(INITS)}")
     for module in model.modules():
-        if isinstance(module, nn.Linear):
-            bound = module.in_features**-0.5
-            if init == "default":
-                nn.init.uniform_(module.weight, -bound, bound, generator=generator)
-                nn.init.uniform_(module.bias, -bound, bound, generator=generator)
-            else:
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
-                nn.init.zeros_(module.bias)
+        if not isinstance(module, nn.Linear | nn.Conv2d):
+            continue
+        if init == "default":
+            bound = module.weight[0].numel() ** -0.5
+            nn.init.uniform_(module.weight, -bound, bound, generator=generator)
+            nn.init.uniform_(module.bias, -bound, bound, generator=generator)
+        else:
+            fan = "fan_out" if isinstance(module, nn.Conv2d) else "fan_in"
+            nn.init.kaiming_normal_(module.weight, mode=fan, nonlinearity="relu", generator=generator)
+            nn.init.zeros_(module.bias)
     return model
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Softmax cross-entropy in nats of each image: (…, classes) and (…) → (…)."""
     return F.cross_entropy(logits.flatten(0, -2), labels.flatten(), reduction="none").view(labels.shape)
-
-
-class Stack(nn.Module):
-    """Several networks of one architecture as one: (S, B, C, H, W) → logits (S, B, classes), the s-th network on x[s].
-
-    Their weights lie stacked along a new first axis, so that one batched product serves all of them. Small networks
-    train several times faster so, and each as it would alone.
-    """
-
-    def __init__(self, networks: list[nn.Sequential]):
-        super().__init__()
-        self.size = len(networks)
-        self.layers = nn.Sequential(*map(_stack_layers, zip(*networks, strict=True)))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x)
-
-    def unstack(self, networks: list[nn.Sequential]) -> None:
-        """Copy the weights and buffers back into separate networks of the same architecture."""
-        for stacked, *layers in zip(self.layers, *networks, strict=True):
-            for name, value in stacked.state_dict().items():
-                for layer, own in zip(layers, value, strict=True):
-                    getattr(layer, name).data.copy_(own.T if name == "weight" and own.ndim == 2 else own)
-
-
-def _stack_layers(layers: tuple[nn.Module, ...]) -> nn.Module:
-    first = layers[0]
-    if isinstance(first, nn.Linear):
-        return _LinearStack(layers)
-    if isinstance(first, nn.BatchNorm1d):
-        return _BatchNormStack(layers)
-    if isinstance(first, nn.Flatten):
-        return nn.Flatten(2)
-    if isinstance(first, nn.ReLU):
-        return nn.ReLU()
-    raise TypeError(f"cannot stack {type(first).__name__} layers")
-
-
-def _stacked(layers: tuple[nn.Module, ...], name: str) -> Tensor:
-    return torch.stack([getattr(layer, name).detach() for layer in layers])
-
-
-class _LinearStack(nn.Module):
-    """Weights are laid out (S, in, out), transposed from nn.Linear's: the gradients then come out in that very layout."""
-
-    def __init__(self, layers: tuple[nn.Linear, ...]):
-        super().__init__()
-        self.weight = nn.Parameter(_stacked(layers, "weight").transpose(1, 2).contiguous())
-        self.bias = nn.Parameter(_stacked(layers, "bias"))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.baddbmm(self.bias[:, None], x, self.weight)
-
-
-class _BatchNormStack(nn.Module):
-    """Batch norm of each network on its own mini-batch: the networks are laid side by side as more channels."""
-
-    def __init__(self, layers: tuple[nn.BatchNorm1d, ...]):
-        super().__init__()
-        self.weight = nn.Parameter(_stacked(layers, "weight"))
-        self.bias = nn.Parameter(_stacked(layers, "bias"))
-        self.eps, self.momentum = layers[0].eps, layers[0].momentum
-        for name in ("running_mean", "running_var", "num_batches_tracked"):
-            self.register_buffer(name, _stacked(layers, name))
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.training:
-            self.num_batches_tracked += 1
-        networks, batch, channels = x.shape
-        y = F.batch_norm(
-            x.transpose(0, 1).reshape(batch, networks * channels),
-            self.running_mean.flatten(),
-            self.running_var.flatten(),
-            self.weight.flatten(),
-            self.bias.flatten(),
-            training=self.training,
-            momentum=self.momentum,
-            eps=self.eps,
-        )
-        return y.view(batch, networks, channels).transpose(0, 1)

@@ -11,7 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
+from torchvision.transforms import functional as transforms
 
 from lib import data
 from lib.data import DataError
@@ -104,7 +107,7 @@ def test_generators_of_all_seeds_and_purposes_are_independent_and_reproducible()
     def draw(seed, purpose):
         return torch.randn(2000, generator=data.generator(seed, purpose))
 
-    purposes = ("init", "order", "noise", "attack")
+    purposes = data.PURPOSES
     drawn = torch.stack([draw(seed, purpose) for seed in range(5) for purpose in purposes])
     assert torch.corrcoef(drawn).fill_diagonal_(0).abs().max() < 0.12
     assert torch.equal(draw(3, "noise"), draw(3, "noise"))
@@ -118,6 +121,85 @@ def test_generators_do_not_touch_the_global_one():
     torch.manual_seed(0)
     torch.rand(9, generator=data.generator(1, "noise"))
     assert torch.equal(torch.rand(3), expected)
+
+
+# --- Augmentation ----------------------------------------------------------------------------------------------------
+
+
+def bright(*shape):
+    """Images without black, which crops can show only from beyond the edge."""
+    return torch.randint(1, 256, shape, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+
+
+def choices(images, padding, seed=0):
+    """(top, left, mirrored) of each crop, in the order in which they are drawn."""
+    chance = torch.Generator().manual_seed(seed)
+    offsets = torch.randint(2 * padding + 1, (2, len(images)), generator=chance)
+    mirrored = torch.randint(2, (len(images), 1), generator=chance, dtype=torch.bool)
+    return list(zip(*offsets.tolist(), mirrored.flatten().tolist(), strict=True))
+
+
+def crop_and_flip(images, *padding, seed=0):
+    return data.crop_and_flip(images, torch.Generator().manual_seed(seed), *padding)
+
+
+@given(
+    st.tuples(*(st.integers(1, most) for most in (20, 3, 9, 9))),
+    st.integers(0, 5),
+    st.integers(0, 2**31),
+)
+def test_crops_are_those_of_torchvision_image_by_image(shape, padding, seed):
+    images = bright(*shape)
+    found = crop_and_flip(images, padding, seed=seed)
+    assert found.shape == shape and found.dtype == torch.uint8
+    for image, crop, (top, left, mirrored) in zip(images, found, choices(images, padding, seed), strict=True):
+        expected = transforms.crop(transforms.pad(image, padding), top, left, *shape[2:])
+        assert torch.equal(crop, transforms.hflip(expected) if mirrored else expected)
+
+
+def test_padding_is_black_and_of_four_pixels():
+    images = bright(2000, 3, 32, 32)
+    found = crop_and_flip(images)
+    assert torch.equal(found, crop_and_flip(images, 4))
+    shown = (found != 0).all(1)
+    assert torch.equal(shown, (found != 0).any(1))  # in all channels or in none
+    rows, columns = shown.any(2).sum(1), shown.any(1).sum(1)
+    assert torch.equal(shown.sum((1, 2)), rows * columns)
+    for visible in rows, columns:
+        assert (visible.min(), visible.max()) == (28, 32)
+
+
+def test_without_padding_an_image_stays_or_is_mirrored():
+    images = bright(500, 3, 8, 8)
+    found = crop_and_flip(images, 0)
+    stays, mirrored = ((found == each).flatten(1).all(1) for each in (images, images.flip(3)))
+    assert torch.equal(stays, ~mirrored)
+    assert torch.equal(mirrored, torch.tensor([mirror for _, _, mirror in choices(images, 0)]))
+
+
+def test_all_crops_are_equally_likely_and_half_of_each_are_mirrored():
+    """Found from the images alone: of those whose pixels are numbered, the first shown tells which crop it is."""
+    images = (1 + torch.arange(64, dtype=torch.uint8)).view(1, 1, 8, 8).expand(20_000, -1, -1, -1)
+    top_left = crop_and_flip(images, 1)[:, 0, 3, 3].long() - 1  # pixel (3, 3) shows the image from (2, 2) to (4, 4)
+    mirrored = crop_and_flip(images, 1)[:, 0, 3, 4].long() - 1 < top_left
+    rows, columns = top_left // 8, torch.where(mirrored, 7 - top_left % 8, top_left % 8)
+    kinds = ((rows - 2) * 3 + (columns - 2)) * 2 + mirrored
+    counts = kinds.bincount(minlength=18)
+    assert len(counts) == 18 and (counts - 20_000 / 18).abs().max() < 5 * math.sqrt(20_000 / 18)
+
+
+def test_crops_depend_on_the_generator_alone():
+    images = bright(50, 3, 8, 8)
+    before = images.clone()
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    first, again, other = (crop_and_flip(images, seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(first, again) and not torch.equal(first, other) and torch.equal(images, before)
+    assert torch.equal(torch.rand(3), expected)
+    chance = torch.Generator().manual_seed(1)
+    following = [data.crop_and_flip(images, chance) for _ in range(2)]
+    assert torch.equal(following[0], first) and not torch.equal(following[1], first)
 
 
 # --- Where data sets are ---------------------------------------------------------------------------------------------

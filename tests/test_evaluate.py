@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 from lib import data, evaluate, models
+from lib.enlarged import block_repeat, block_sum
 from lib.evaluate import Evaluation, frozen
 from lib.experiments import EXPERIMENTS, SCALES, bim
-from lib.train import block_repeat, block_sum, fit
+from lib.train import fit
 
 CLEAN = Evaluation()
 NOISE = Evaluation("noise", epsilon=1.0)

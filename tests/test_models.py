@@ -1,83 +1,67 @@
-"""The networks: shapes, sizes, initialisation, and several of them as one."""
+"""The networks: shapes, sizes, order of layers and initialisation."""
 
-import copy
 import math
+from functools import partial
 
 import pytest
 import torch
+from common import EVERY_ARCHITECTURE, RGB, initialized, random_images
 from torch import nn
 
-from lib import data, models
-
-ARCHITECTURES = {
-    "linear": lambda inputs: models.linear(inputs),
-    "mlp": lambda inputs: models.mlp(inputs, (12, 6)),
-    "mlp-batch": lambda inputs: models.mlp(inputs, (12, 6), norm="batch"),
-    "mlp-batch-one-layer": lambda inputs: models.mlp(inputs, (12,), norm="batch"),
-}
+from lib import models
 
 
-@pytest.fixture(params=[28, 56])
-def image_size(request):
-    return request.param
+@pytest.fixture(params=EVERY_ARCHITECTURE)
+def architecture(request):
+    return EVERY_ARCHITECTURE[request.param]
 
 
-@pytest.fixture(params=ARCHITECTURES)
-def build(request, image_size):
-    """Networks of one architecture for images of one size, by seed."""
-    return lambda seed=0: initialized(ARCHITECTURES[request.param](image_size**2), seed)
+@pytest.fixture
+def build(architecture):
+    """Networks of one architecture, by seed."""
+    return lambda seed=0: initialized(architecture[0](), seed)
 
 
-def initialized(network, seed=0, init="default"):
-    return models.initialize(network, init, data.generator(seed, "init"))
-
-
-def images(*leading, image_size, seed=0):
-    return torch.randn(*leading, 1, image_size, image_size, generator=torch.Generator().manual_seed(seed))
-
-
-def norms(network):
-    return [module for module in network.modules() if isinstance(module, nn.BatchNorm1d)]
+@pytest.fixture
+def images(architecture):
+    return random_images(7, *architecture[1])
 
 
 # --- Every model -----------------------------------------------------------------------------------------------------
 
 
-def test_forward_and_backward(build, image_size):
-    network, x = build(), images(7, image_size=image_size)
-    logits = network(x)
-    assert logits.shape == (7, 10)
+def test_forward_and_backward(build, images):
+    network = build()
+    logits = network(images)
+    assert logits.shape == (7, 10) and logits.isfinite().all()
     models.cross_entropy(logits, torch.arange(7)).sum().backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad.isfinite().all() and parameter.grad.abs().sum() > 0, name
 
 
-def test_evaluation_is_deterministic_and_sees_each_image_alone(build, image_size):
-    network, x = build(), images(7, image_size=image_size)
-    network(x)  # in training mode: batch norm gets statistics of its own
+def test_evaluation_is_deterministic_and_sees_each_image_alone(build, images):
+    network = build()
+    network(images)  # in training mode: batch norm gets statistics of its own
     network.eval()
-    logits = network(x)
-    assert torch.equal(network(x), logits)
-    torch.testing.assert_close(network(x[3:4]), logits[3:4], rtol=1e-5, atol=1e-6)
+    logits = network(images)
+    assert torch.equal(network(images), logits)
+    torch.testing.assert_close(network(images[3:4]), logits[3:4], rtol=1e-5, atol=1e-6)
 
 
-def test_state_round_trip(build, image_size, tmp_path):
-    network, other, x = build(0), build(1), images(7, image_size=image_size)
-    network(x)
+def test_state_round_trip(build, images, tmp_path):
+    network, other = build(0), build(1)
+    network(images)
     torch.save(network.state_dict(), tmp_path / "state.pt")
-    assert not torch.equal(other.eval()(x), network.eval()(x))
+    assert not torch.equal(other.eval()(images), network.eval()(images))
     other.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
-    assert torch.equal(other(x), network(x))
+    assert torch.equal(other(images), network(images))
 
 
 def test_the_seed_decides_the_weights(build):
-    first, again, other = build(0).state_dict(), build(0).state_dict(), build(1).state_dict()
-    assert all(torch.equal(first[name], again[name]) for name in first)
-    assert not torch.equal(first["1.weight"], other["1.weight"])
-
-
-def test_channels_of_a_pixel_are_inputs_too():
-    assert models.mlp(3 * 32 * 32, (8,))(torch.randn(2, 3, 32, 32)).shape == (2, 10)
+    first, again, other = build(0), build(0), build(1)
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
+    for a, b in zip(weighted_layers(first), weighted_layers(other), strict=True):
+        assert not torch.equal(a.weight, b.weight) and not torch.equal(a.bias, b.bias)
 
 
 # --- The architectures of the paper ----------------------------------------------------------------------------------
@@ -103,17 +87,72 @@ def test_batch_norm_follows_the_first_linear_layer_and_precedes_its_relu():
     assert [type(module).__name__ for module in models.mlp(784)] == kinds
 
 
+# As in the literature: convolutions by their channels, M for max pooling; from 11 on A, B, D and E of Simonyan and Zisserman.
+CONFIGURATIONS = {
+    8: "64 M 128 M 256 M 512 M 512 M",
+    11: "64 M 128 M 256 256 M 512 512 M 512 512 M",
+    13: "64 64 M 128 128 M 256 256 M 512 512 M 512 512 M",
+    16: "64 64 M 128 128 M 256 256 256 M 512 512 512 M 512 512 512 M",
+    19: "64 64 M 128 128 M 256 256 256 256 M 512 512 512 512 M 512 512 512 512 M",
+}
+
+
+def channels(network):
+    return [module.out_channels for module in network if isinstance(module, nn.Conv2d)]
+
+
+@pytest.mark.parametrize("norm", models.NORMS)
+@pytest.mark.parametrize("depth", CONFIGURATIONS)
+class TestVGG:
+    @pytest.fixture
+    def network(self, depth, norm):
+        with torch.device("meta"):  # of full width, and no time is spent on weights
+            return models.vgg(depth, norm=norm)
+
+    def test_parameter_counts(self, network, depth, norm):
+        expected, inputs = 512 * 10 + 10, 3
+        for outputs in map(int, CONFIGURATIONS[depth].replace("M", "").split()):
+            expected += 9 * inputs * outputs + outputs + (2 * outputs if norm else 0)
+            inputs = outputs
+        assert parameters(network) == expected
+
+    def test_order_of_layers(self, network, depth, norm):
+        convolution = ["Conv2d", "BatchNorm2d", "ReLU"] if norm else ["Conv2d", "ReLU"]
+        expected = [["MaxPool2d"] if layer == "M" else convolution for layer in CONFIGURATIONS[depth].split()]
+        assert [type(module).__name__ for module in network] == [*sum(expected, []), "Flatten", "Linear"]
+        assert channels(network) == [int(layer) for layer in CONFIGURATIONS[depth].split() if layer != "M"]
+        assert network[0].in_channels == 3
+
+    def test_convolutions_keep_the_size_and_pooling_halves_it(self, network, depth, norm):
+        x = torch.empty(2, *RGB, device="meta")
+        for module in network:
+            size, x = x.shape[-1], module(x)
+            if isinstance(module, nn.Conv2d):
+                assert module.kernel_size == (3, 3) and module.stride == (1, 1) and module.bias is not None
+            if x.ndim == 4:
+                assert x.shape[-1] == (size // 2 if isinstance(module, nn.MaxPool2d) else size)
+        assert x.shape == (2, 10)
+
+    @pytest.mark.parametrize("width", [2, 0.5, 0.25, 1 / 16, 1e-9])
+    def test_width_multiplies_all_channels_down_to_one(self, network, depth, norm, width):
+        with torch.device("meta"):
+            other = models.vgg(depth, norm=norm, width=width)
+        assert channels(other) == [max(1, width * full) for full in channels(network)]
+        assert [type(module) for module in other] == [type(module) for module in network]
+        assert other[-1].in_features == channels(other)[-1]
+
+
 # --- Initialisation --------------------------------------------------------------------------------------------------
 
 
-def linear_layers(network):
-    return [module for module in network if isinstance(module, nn.Linear)]
+def weighted_layers(network):
+    return [module for module in network if isinstance(module, nn.Linear | nn.Conv2d)]
 
 
 @pytest.mark.parametrize("norm", models.NORMS)
 def test_default_initialisation_is_that_of_torch(norm):
     """U(-1/√fan_in, 1/√fan_in) for weights and biases, as a fresh nn.Linear has it."""
-    for layer in linear_layers(initialized(models.mlp(784, norm=norm))):
+    for layer in weighted_layers(initialized(models.mlp(784, norm=norm))):
         bound = 1 / math.sqrt(layer.in_features)
         for values in (layer.weight, layer.bias):
             assert values.abs().max() <= bound
@@ -123,10 +162,21 @@ def test_default_initialisation_is_that_of_torch(norm):
         assert layer.bias.abs().sum() > 0
 
 
+@pytest.mark.parametrize("name", EVERY_ARCHITECTURE)
+def test_default_initialisation_draws_the_very_numbers_of_torch(name):
+    """From equal seeds, for a convolution as for a linear layer, in the order of the layers."""
+    builder, _ = EVERY_ARCHITECTURE[name]
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        own = builder()
+    network = models.initialize(builder(), "default", torch.Generator().manual_seed(7))
+    torch.testing.assert_close(network.state_dict(), own.state_dict(), rtol=1e-5, atol=1e-7)
+
+
 @pytest.mark.parametrize("norm", models.NORMS)
-def test_he_initialisation(norm):
+def test_he_initialisation_of_linear_layers(norm):
     """Normal with variance 2 / fan_in; zero biases."""
-    for layer in linear_layers(initialized(models.mlp(784, norm=norm), init="he")):
+    for layer in weighted_layers(initialized(models.mlp(784, norm=norm), init="he")):
         std = math.sqrt(2 / layer.in_features)
         assert layer.weight.std().item() == pytest.approx(std, rel=0.03)
         assert layer.weight.mean().item() == pytest.approx(0, abs=4 * std / math.sqrt(layer.weight.numel()))
@@ -134,10 +184,24 @@ def test_he_initialisation(norm):
         assert not layer.bias.any()
 
 
+@pytest.mark.parametrize("norm", models.NORMS)
+def test_he_initialisation_of_convolutions(norm):
+    """Normal with variance 2 / fan_out; zero biases. The last layer is linear and keeps its fan_in."""
+    *convolutions, last = weighted_layers(initialized(models.vgg(8, norm=norm, width=0.25), init="he"))
+    for layer in convolutions:
+        std, n = math.sqrt(2 / (layer.out_channels * 3 * 3)), layer.weight.numel()
+        assert layer.weight.std().item() == pytest.approx(std, rel=4 / math.sqrt(2 * n))  # four standard errors
+        assert layer.weight.mean().item() == pytest.approx(0, abs=4 * std / math.sqrt(n))
+        assert (layer.weight.abs() < std).float().mean().item() == pytest.approx(0.683, abs=4 * 0.465 / math.sqrt(n))
+        assert not layer.bias.any()
+    assert last.weight.std().item() == pytest.approx(math.sqrt(2 / last.in_features), rel=0.1) and not last.bias.any()
+
+
+@pytest.mark.parametrize("builder", [partial(models.mlp, 784, (20, 10)), partial(models.vgg, 8, width=0.1)], ids=["mlp", "vgg"])
 @pytest.mark.parametrize("init", models.INITS)
-def test_equal_seeds_give_equal_weights_with_and_without_batch_norm(init):
-    plain, normalized = (initialized(models.mlp(784, (20, 10), norm=norm), 3, init) for norm in (None, "batch"))
-    for a, b in zip(linear_layers(plain), linear_layers(normalized), strict=True):
+def test_equal_seeds_give_equal_weights_with_and_without_batch_norm(init, builder):
+    plain, normalized = (initialized(builder(norm=norm), 3, init) for norm in (None, "batch"))
+    for a, b in zip(weighted_layers(plain), weighted_layers(normalized), strict=True):
         assert torch.equal(a.weight, b.weight) and torch.equal(a.bias, b.bias)
 
 
@@ -150,80 +214,20 @@ def test_initialisation_leaves_the_global_generator_alone():
     assert torch.equal(torch.rand(3), expected)
 
 
-# --- Several networks as one -----------------------------------------------------------------------------------------
-
-
-def test_stack_computes_what_its_networks_do(build, image_size):
-    """In training mode over three mini-batches, the running statistics included, and then in evaluation mode."""
-    networks = [build(seed) for seed in range(3)]
-    stack = models.Stack(copy.deepcopy(networks))
-    for batch in range(3):
-        x = images(3, 5, image_size=image_size, seed=batch)
-        expected = torch.stack([network(own) for network, own in zip(networks, x, strict=True)])
-        torch.testing.assert_close(stack(x), expected, rtol=1e-5, atol=1e-5)
-
-    unstacked = [build(seed + 10) for seed in range(3)]
-    stack.unstack(unstacked)
-    for found, network in zip(unstacked, networks, strict=True):
-        torch.testing.assert_close(found.state_dict(), network.state_dict(), rtol=1e-5, atol=1e-6)
-        assert [norm.num_batches_tracked.item() for norm in norms(found)] == [3] * len(norms(found))
-
-    for network in networks:
-        network.eval()
-    expected = torch.stack([network(own) for network, own in zip(networks, x, strict=True)])
-    torch.testing.assert_close(stack.eval()(x), expected, rtol=1e-5, atol=1e-5)
-
-
-def test_stack_has_the_gradients_of_its_networks(build, image_size):
-    networks, x = [build(seed) for seed in range(2)], images(2, 5, image_size=image_size)
-    stack, labels = models.Stack(copy.deepcopy(networks)), torch.arange(10).view(2, 5)
-    models.cross_entropy(stack(x), labels).sum().backward()
-    for network, own, classes in zip(networks, x, labels, strict=True):
-        models.cross_entropy(network(own), classes).sum().backward()
-    for stacked, *own in zip(stack.parameters(), *(network.parameters() for network in networks), strict=True):
-        for found, expected in zip(stacked.grad, own, strict=True):
-            found = found.T if found.ndim == 2 else found
-            torch.testing.assert_close(found, expected.grad, rtol=1e-4, atol=1e-5)
-
-
-def test_unstack_gives_back_the_networks_bit_for_bit(build, image_size):
-    networks = [build(seed) for seed in range(3)]
-    for network in networks:
-        network(images(5, image_size=image_size))
-    copies = [build(seed + 10) for seed in range(3)]
-    models.Stack(networks).unstack(copies)
-    for found, expected in zip(copies, networks, strict=True):
-        for name, value in expected.state_dict().items():
-            assert torch.equal(found.state_dict()[name], value), name
-
-
-def test_stack_does_not_share_weights_with_its_networks(build, image_size):
-    network = build()
-    before = copy.deepcopy(network.state_dict())
-    stack = models.Stack([network])
-    stack(images(1, 5, image_size=image_size))
-    with torch.no_grad():
-        for parameter in stack.parameters():
-            parameter.zero_()
-    assert all(torch.equal(network.state_dict()[name], value) for name, value in before.items())
-
-
 # --- Errors ----------------------------------------------------------------------------------------------------------
-
-
-def test_unsupported_layers_cannot_be_stacked():
-    with pytest.raises(TypeError, match="Dropout"):
-        models.Stack([nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(4, 2)) for _ in range(2)])
-
-
-def test_networks_of_different_depth_cannot_be_stacked():
-    with pytest.raises(ValueError, match="longer"):
-        models.Stack([nn.Sequential(nn.Linear(4, 3)), nn.Sequential(nn.Linear(4, 3), nn.ReLU())])
 
 
 def test_unknown_norm_is_named():
     with pytest.raises(ValueError, match="norm='layer'.*'batch'"):
         models.mlp(784, norm="layer")
+    with pytest.raises(ValueError, match="norm='layer'.*'batch'"):
+        models.vgg(8, norm="layer")
+
+
+@pytest.mark.parametrize("depth", [9, 0, "8"])
+def test_unknown_depth_is_named(depth):
+    with pytest.raises(ValueError, match=f"depth={depth!r}.*8, 11, 13, 16, 19"):
+        models.vgg(depth)
 
 
 def test_unknown_init_is_named():
