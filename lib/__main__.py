@@ -1,9 +1,42 @@
 """The command line: `python -m lib COMMAND`."""
 
-import click
+import re
+import time
 
-from lib import book, data, runs
+import click
+import pandas as pd
+import psutil
+
+from lib import book, checkpoints, cluster, data, runs, store
 from lib.experiments import EXPERIMENTS, SCALES
+from lib.status import status as overview
+
+
+class Seeds(click.ParamType):
+    """`0-4`, `3` or `0,2,5-7`: the seeds themselves."""
+
+    name = "seeds"
+
+    def convert(self, value, param, ctx) -> list[int]:
+        seeds = set()
+        for part in value.split(","):
+            if not (found := re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip())):
+                self.fail(f"{value!r} is not a list of seeds; write 0-4, 3 or 0,2,5-7", param, ctx)
+            first, last = found[1], found[2] or found[1]
+            seeds |= set(range(int(first), int(last) + 1))
+        return sorted(seeds) or self.fail(f"{value!r} holds no seed", param, ctx)
+
+
+class Duration(click.ParamType):
+    """`90s`, `9m` or `1h30m`, in seconds."""
+
+    name = "duration"
+
+    def convert(self, value, param, ctx) -> float:
+        if not re.fullmatch(r"(\d+(\.\d+)?[smhd]\s*)+", value):
+            self.fail(f"{value!r} is not a duration; write 90s, 9m or 1h30m", param, ctx)
+        return pd.Timedelta(value).total_seconds()
+
 
 scale_option = click.option("--scale", type=click.Choice(SCALES), default="quick", show_default=True, help="How much is computed.")
 experiment_argument = click.argument("experiment", type=click.Choice(list(EXPERIMENTS)))
@@ -24,13 +57,29 @@ def build(scale: str) -> None:
 @main.command()
 @experiment_argument
 @scale_option
-@click.option("--seeds", type=click.IntRange(1), help="Networks for each setting.  [default: those of the scale]")
+@click.option("--seeds", type=Seeds(), help="Which ones, as 0-4 or 0,2.  [default: all of the scale]")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--data-root", help="Folder of the data sets.  [default: $BATCHNORM_DATA or the user's cache]")
-def run(experiment: str, scale: str, seeds: int | None, device: str, data_root: str | None) -> None:
+@click.option("--scheduler", default="", help="local:N for N processes, or the address of a Dask scheduler.  [default: here]")
+@click.option("--budget", type=Duration(), help="Stop before this time is over, with everything saved, as 9m or 1h30m.")
+def run(experiment, scale, seeds, device, data_root, scheduler, budget) -> None:
     """Train and evaluate what is missing of an experiment. Stop it whenever you like: it goes on where it was."""
-    records = runs.run(EXPERIMENTS[experiment](scale, seeds), device=device, data_root=data_root)
-    click.echo(f"{len(records)} trials of {experiment} at the {scale} scale are in {runs.runs_root()}")
+    trials = EXPERIMENTS[experiment](scale, seeds and seeds[-1] + 1)
+    chosen = [trial for trial in trials if seeds is None or trial.seed in seeds]
+    if budget is not None:
+        budget -= time.time() - psutil.Process().create_time()  # the imports took their share
+    try:
+        runs.run(chosen, device=device, data_root=data_root, scheduler=scheduler, budget=budget)
+    except checkpoints.OutOfTime as stopped:
+        click.echo(f"Stopped: {stopped}")
+    else:
+        click.echo(f"All {len(chosen)} trials of {experiment} at the {scale} scale are in {store.runs_root()}")
+
+
+@main.command()
+def status() -> None:
+    """What is done, what is missing and how long the rest takes on this machine, at each scale."""
+    click.echo(overview().to_string(index=False))
 
 
 @main.command()
@@ -38,7 +87,7 @@ def run(experiment: str, scale: str, seeds: int | None, device: str, data_root: 
 @click.option("--scale", type=click.Choice(["laptop", "paper"]), required=True, help="The quick scale is never published.")
 def publish(experiment: str, scale: str) -> None:
     """Copy the finished records of an experiment to book/records, where every build of the book shows them."""
-    path, done, missing = runs.publish(experiment, scale)
+    path, done, missing = store.publish(experiment, scale)
     click.echo(f"{done} trials in {path}" + (f", {missing} not run yet" if missing else ""))
 
 
@@ -50,5 +99,5 @@ if __name__ == "__main__":
         raise SystemExit(error.exit_code) from None
     except click.Abort:
         raise SystemExit(130) from None
-    except (book.BookError, data.DataError, runs.RunError) as error:
+    except (book.BookError, cluster.ClusterError, data.DataError, store.RunError) as error:
         raise SystemExit(f"Error: {error}") from None

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lib import runs, verdicts
+from lib import store, verdicts
 from lib.experiments import SCALES
 from lib.paper import Reported
 from lib.verdicts import Estimate
 
-SETTINGS = ("dataset", "image_size", "norm", "init", "weight_decay", "epochs", "seed")
+SETTINGS = ("dataset", "image_size", "norm", "init", "weight_decay", "epochs", "seed")  # of a trial, as a frame has them
 
 
 def frame(records: list[dict], scale: str) -> pd.DataFrame:
@@ -22,9 +22,11 @@ def frame(records: list[dict], scale: str) -> pd.DataFrame:
     rows = []
     for record in records:
         trial = record["trial"]
-        row = {"scale": scale, "model": "mlp" if trial["hidden"] else "linear"}
+        architecture = trial.get("architecture", "mlp")
+        row = {"scale": scale, "model": "linear" if architecture == "mlp" and not trial["hidden"] else architecture}
         row |= {name: trial[name] for name in SETTINGS} | {"norm": trial["norm"] or "none"}
-        row |= {"diverged_at": record["diverged_at"], "device": record["provenance"]["device"]}
+        row |= {"diverged_at": record["diverged_at"]}
+        row |= {name: record["provenance"][name] for name in ("device", "precision")}
         row |= {f"{kind} {label}": v for label, found in record["metrics"].items() for kind, v in found.items()}
         rows.append(row)
     return pd.DataFrame(rows)
@@ -32,15 +34,20 @@ def frame(records: list[dict], scale: str) -> pd.DataFrame:
 
 def collect(run: dict[str, list[dict]], scale: str) -> pd.DataFrame:
     """What was just run at `scale`, records by experiment, and beside it the published records of the other scales."""
-    frames = [frame(runs.published(experiment, other), other) for experiment in run for other in SCALES if other != scale]
+    frames = [frame(store.published(experiment, other), other) for experiment in run for other in SCALES if other != scale]
     return pd.concat([*(f for f in frames if len(f)), *(frame(records, scale) for records in run.values())], ignore_index=True)
 
 
 def values(results: pd.DataFrame, metric: str, scale: str, **settings) -> pd.Series:
-    """One value a seed of the trials with these settings, indexed by seed; empty where none were run."""
+    """One value a seed of the trials with these settings, indexed by seed; empty where none were run.
+
+    Raises ValueError where they were computed in different precisions: such results are never put together.
+    """
     chosen = results[results["scale"] == scale]
     for name, value in settings.items():
         chosen = chosen[chosen[name] == value]
+    if chosen["precision"].nunique() > 1:
+        raise ValueError(f"results of different precision: {', '.join(chosen['precision'].unique())}; select one of them")
     if metric not in chosen:
         return pd.Series(dtype=float)
     return chosen.set_index("seed")[metric].astype(float).dropna().sort_index()
@@ -78,7 +85,8 @@ def sources(results: pd.DataFrame, arms: Iterable[dict]) -> str:
         diverged, epochs = int(found["diverged_at"].notna().sum()), sorted(found["epochs"].unique())
         parts.append(
             f"{scale}: {', '.join(found['dataset'].unique())}, {_count(found['seed'].nunique(), 'seed')}, "
-            f"{' or '.join(_count(n, 'epoch') for n in epochs)}, {', '.join(found['device'].unique())}"
+            f"{' or '.join(_count(n, 'epoch') for n in epochs)}, {', '.join(found['device'].unique())}, "
+            f"{', '.join(found['precision'].unique())}"
             + (f", {_count(diverged, 'diverged network')} left out" if diverged else "")
         )
     return "; ".join(parts) or "nothing was run"

@@ -1,45 +1,32 @@
-"""The run store: trains and evaluates the trials that are missing, one JSON record a trial, and publishes records.
+"""Runs trials: trains and evaluates those that are missing, here or on a cluster, one record a trial.
 
-A record is written in one piece or not at all, so that a sweep killed at any moment goes on where it was. The folder of
-the records is one setting: the argument `store`, else the environment variable `BATCHNORM_RUNS`, else `.runs` in the
-repository.
+A sweep that is stopped at any moment goes on where it was: finished trials are records in the store, and a long training
+has a checkpoint there.
 """
 
+import contextlib
 import functools
-import hashlib
-import json
 import math
 import os
 import platform
 import subprocess
-import tempfile
 import time
-import warnings
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
+from distributed import Client
 from tqdm.auto import tqdm
 
-from lib import __version__, data, models
+from lib import __version__, cluster, data, models
+from lib.checkpoints import Budget, Checkpoint, OutOfTime
 from lib.evaluate import evaluate
-from lib.experiments import EXPERIMENTS, Trial
+from lib.experiments import Trial
+from lib.store import REPOSITORY, RunError, read_record, runs_root, write_record
 from lib.train import fit
-
-REPOSITORY = Path(__file__).resolve().parent.parent
-PUBLISHED = REPOSITORY / "book" / "records"
-
-
-class RunError(RuntimeError):
-    """A run cannot go on; what was finished before is kept."""
-
-
-def runs_root(store: str | Path | None = None) -> Path:
-    """The folder of the records: `store`, else $BATCHNORM_RUNS, else `.runs` in the repository."""
-    chosen = store or os.environ.get("BATCHNORM_RUNS")
-    return Path(chosen).expanduser() if chosen else REPOSITORY / ".runs"
 
 
 def resolve_device(name: str = "auto") -> torch.device:
@@ -64,187 +51,175 @@ def run(
     device: str = "auto",
     data_root: str | Path | None = None,
     store: str | Path | None = None,
+    scheduler: str = "",
+    budget: float | None = None,
     progress: bool = True,
 ) -> list[dict]:
     """The records of all trials, in their order. Missing ones are computed, seeds of equal settings side by side.
 
-    Raises DataError or RunError with what to do; finished records stay.
+    `scheduler`: empty for this process, else Dask workers as in `cluster.connect`, which resolve `device` and the two
+    folders for themselves where they are not given. `budget` is the time that may be used, in seconds.
+
+    Raises DataError, RunError or ClusterError with what to do, and OutOfTime when the budget was too small for all;
+    finished records and checkpoints stay.
     """
-    device, folder = resolve_device(device), runs_root(store)
+    end = math.inf if budget is None else time.time() + budget
+    cluster.check(scheduler)
+    if not scheduler:
+        resolve_device(device)
+    folder = runs_root(store)
     commit()  # read now: what runs is the code as it is at the start
     records = {trial: record for trial in trials if (record := read_record(trial, folder))}
     groups = defaultdict(list)
-    for trial in trials:
+    for trial in dict.fromkeys(trials):
         if trial not in records:
-            groups[replace(trial, seed=0)].append(trial)
+            groups[_shared(trial)].append(trial)
+    compute = functools.partial(_compute, device=device, data_root=data_root, store=store, end=end)
     bar_options = {"initial": len(records), "bar_format": BAR, "miniters": 0, "mininterval": 0.2, "disable": not progress}
-    with tqdm(total=len(trials), **bar_options) as bar:
-        for group in groups.values():
-            for trial, record in zip(group, _compute(group, device, data_root, bar), strict=True):
-                write_record(trial, record, folder)
-                records[trial] = record
+    workers = cluster.connect(scheduler) if scheduler and groups else contextlib.nullcontext()
+    with workers as client, tqdm(total=len(trials), **bar_options) as bar:
+        results = _on_cluster(compute, groups.values(), client, bar) if client else _here(compute, groups.values(), bar)
+        for trial, record in results:
+            write_record(trial, record, folder)
+            records[trial] = record
+    for shared, group in groups.items():
+        if all(trial in records for trial in group):
+            _checkpoint(shared, folder).delete()
+    if len(records) < len(set(trials)):
+        raise OutOfTime(f"the time is over with {len(records)} of {len(trials)} trials finished; run again to go on")
     return [records[trial] for trial in trials]
 
 
 BAR = "{percentage:3.0f}% |{bar}| {n:.1f} of {total} trials, {elapsed} gone, {remaining} left{postfix}"
+Results = Iterator[tuple[Trial, dict]]
 
 
-def _compute(group: list[Trial], device: torch.device, data_root: str | Path | None, bar: tqdm) -> list[dict]:
-    """Train and evaluate trials that differ in their seed alone."""
-    trial, seeds = group[0], [trial.seed for trial in group]
+def _here(compute: Callable[..., Results], groups: Iterable[list[Trial]], bar: tqdm) -> Results:
+    for group in groups:
+        finished = 0
+        for finished, result in enumerate(compute(group, bar=bar), start=1):
+            yield result
+        if finished < len(group):  # out of time
+            return
+
+
+def _on_cluster(compute: Callable[..., Results], groups: Iterable[list[Trial]], client: Client, bar: tqdm) -> Results:
+    for _, results in cluster.compute(client, functools.partial(_all, compute), groups):
+        bar.update(len(results))
+        yield from results
+
+
+def _all(compute: Callable[..., Results], group: list[Trial]) -> list[tuple[Trial, dict]]:
+    """What a worker sends back."""
+    return list(compute(group, bar=tqdm(disable=True)))
+
+
+def _shared(trial: Trial) -> Trial:
+    """The same for trials that are trained side by side."""
+    return replace(trial, seed=0) if trial.stackable else trial
+
+
+def _checkpoint(trial: Trial, folder: Path) -> Checkpoint:
+    return Checkpoint(folder / f"{_shared(trial).id}.safetensors", commit())
+
+
+def _compute(
+    group: list[Trial], *, device: str, data_root: str | Path | None, store: str | Path | None, end: float, bar: tqdm
+) -> Results:
+    """Train and evaluate trials that differ in their seed alone. Stops early, with fewer results, before the time `end`."""
+    trial, budget, checkpoint = group[0], Budget(end), _checkpoint(group[0], runs_root(store))
+    device = resolve_device(device)
     training_set = data.load(trial.dataset, "train", data_root, device)
     names = dict.fromkeys(evaluation.dataset for evaluation in trial.evaluations)
     test_sets = {name: data.load(name or trial.dataset, "test", data_root, device) for name in names}
-    networks = [build(trial, training_set) for trial in group]
-    half = len(group) / 2  # the bar counts training and evaluation as half a trial each
+    seeds = checkpoint.seeds()
+    if not {trial.seed for trial in group} <= set(seeds):
+        seeds = [trial.seed for trial in group]
+    networks = {seed: build(replace(trial, seed=seed), training_set) for seed in seeds}
+    start = bar.n
 
     def on_epoch(epoch, losses):
-        bar.set_postfix_str(f"{describe(trial)}: epoch {epoch} of {trial.epochs}, loss {losses.mean():.3f}", refresh=False)
-        bar.update(half / trial.epochs)
+        bar.set_postfix_str(f"{trial}: epoch {epoch} of {trial.epochs}, loss {losses.mean():.3f}", refresh=False)
+        bar.update(start + len(group) / 2 * epoch / trial.epochs - bar.n)  # training and evaluation are half a trial each
 
-    started = time.perf_counter()
-    diverged_at = fit(
-        networks,
-        training_set,
-        seeds=seeds,
-        image_size=trial.image_size,
-        epochs=trial.epochs,
-        batch_size=trial.batch_size,
-        lr=trial.lr,
-        momentum=trial.momentum,
-        weight_decay=trial.weight_decay,
-        on_epoch=on_epoch,
-    )
-    trained = time.perf_counter()
-    metrics = [{} for _ in group]
+    try:
+        budget.check()
+        diverged_at = fit(
+            list(networks.values()),
+            training_set,
+            seeds=seeds,
+            image_size=trial.image_size,
+            epochs=trial.epochs,
+            batch_size=trial.batch_size,
+            lr=trial.lr,
+            momentum=trial.momentum,
+            weight_decay=trial.weight_decay,
+            augment=trial.augment,
+            precision=trial.precision,
+            on_epoch=on_epoch,
+            checkpoint=checkpoint,
+            budget=budget,
+        )
+        train_seconds = checkpoint.seconds / len(seeds)
+        for trial in group:
+            started = time.perf_counter()
+            metrics = _evaluate(trial, networks[trial.seed], test_sets, bar, budget)
+            diverged = diverged_at[seeds.index(trial.seed)]
+            if diverged is None and not all(math.isfinite(result["loss"]) for result in metrics.values()):
+                diverged = trial.epochs  # in its last steps, after the last finite training loss
+            provenance = {
+                "library": __version__,
+                "commit": commit(),
+                "torch": torch.__version__,
+                "python": platform.python_version(),
+                "device": device_name(device),
+                "precision": trial.precision,
+                "threads": torch.get_num_threads(),
+                "stacked": len(seeds),
+                "train_seconds": round(train_seconds, 2),
+                "evaluate_seconds": round(time.perf_counter() - started, 2),
+                "time": datetime.now(UTC).isoformat(timespec="seconds"),
+                "data": {"train": training_set.sha256} | {s.name: s.sha256 for s in test_sets.values()},
+            }
+            yield trial, {
+                "trial": trial.settings,
+                "seed": trial.seed,
+                "metrics": {} if diverged else metrics,
+                "diverged_at": diverged,
+                "provenance": provenance,
+            }
+    except OutOfTime:
+        return
+
+
+def _evaluate(
+    trial: Trial, network: torch.nn.Sequential, test_sets: dict[str | None, data.Dataset], bar: tqdm, budget: Budget
+) -> dict[str, dict[str, float]]:
+    def on_batch(fraction, label):
+        budget.check()
+        bar.set_postfix_str(f"{trial}: seed {trial.seed}, {label} {fraction:.0%}", refresh=False)
+        bar.update(0)
+
+    metrics = {}
     for name, test_set in test_sets.items():
         chosen = [evaluation for evaluation in trial.evaluations if evaluation.dataset == name]
-        for network, seed, found in zip(networks, seeds, metrics, strict=True):
-
-            def on_batch(fraction, label, seed=seed):
-                bar.set_postfix_str(f"{describe(trial)}: seed {seed}, {label} {fraction:.0%}", refresh=False)
-                bar.update(0)
-
-            found |= evaluate(network, test_set, chosen, seed=seed, image_size=trial.image_size, on_batch=on_batch)
-            bar.update(0.5 / len(test_sets))
-    for s, found in enumerate(metrics):
-        if diverged_at[s] is None and not all(math.isfinite(result["loss"]) for result in found.values()):
-            diverged_at[s] = trial.epochs  # in its last steps, after the last finite training loss
-    evaluated = time.perf_counter()
-    provenance = {
-        "library": __version__,
-        "commit": commit(),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "device": device_name(device),
-        "precision": "fp32",
-        "threads": torch.get_num_threads(),
-        "stacked": len(group),
-        "train_seconds": round((trained - started) / len(group), 2),
-        "evaluate_seconds": round((evaluated - trained) / len(group), 2),
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "data": {"train": training_set.sha256} | {s.name: s.sha256 for s in test_sets.values()},
-    }
-    return [
-        {
-            "trial": trial.settings,
-            "seed": trial.seed,
-            "metrics": {} if epoch else result,
-            "diverged_at": epoch,
-            "provenance": provenance,
-        }
-        for trial, result, epoch in zip(group, metrics, diverged_at, strict=True)
-    ]
+        metrics |= evaluate(network, test_set, chosen, seed=trial.seed, image_size=trial.image_size, on_batch=on_batch)
+        bar.update(0.5 / len(test_sets))
+    return metrics
 
 
 def build(trial: Trial, training_set: data.Dataset) -> torch.nn.Sequential:
     """The freshly initialised network of a trial."""
-    channels = training_set.images.shape[1]
-    inputs, classes = channels * trial.image_size**2, training_set.num_classes
-    if trial.hidden:
-        network = models.mlp(inputs, trial.hidden, classes, trial.norm)
+    channels, classes = training_set.images.shape[1], training_set.num_classes
+    if trial.architecture != "mlp":
+        depth = int(trial.architecture.removeprefix("vgg"))
+        network = models.vgg(depth, classes, trial.norm, trial.width, channels)
+    elif trial.hidden:
+        network = models.mlp(channels * trial.image_size**2, trial.hidden, classes, trial.norm)
     else:
-        network = models.linear(inputs, classes)
+        network = models.linear(channels * trial.image_size**2, classes)
     network = models.initialize(network, trial.init, data.generator(trial.seed, "init"))
     return network.to(training_set.images.device)
-
-
-def describe(trial: Trial) -> str:
-    """A few words for the progress bar."""
-    parts = ["MLP" if trial.hidden else "linear", f"{trial.image_size} px", trial.init if trial.init != "default" else ""]
-    parts += ["batch norm" if trial.norm else "", f"λ={trial.weight_decay:g}" if trial.weight_decay else ""]
-    return " ".join(filter(None, parts))
-
-
-def write_record(trial: Trial, record: dict, folder: Path) -> None:
-    """Write `<folder>/<trial id>.json` in one piece: a reader sees all of it or nothing, whenever the writer dies."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(record | {"checksum": _checksum(record)}, indent=1, allow_nan=False)
-        with tempfile.NamedTemporaryFile("w", dir=folder, prefix=".", suffix=".part", delete=False) as part:
-            try:
-                part.write(text)
-                part.flush()
-                os.fsync(part.fileno())
-                os.replace(part.name, folder / f"{trial.id}.json")
-            except BaseException:
-                Path(part.name).unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        raise RunError(
-            f"the record of seed {trial.seed} ({describe(trial)}) could not be written to {folder}: {error}. "
-            "All records finished before are kept there. Free some space, or choose another folder with "
-            "BATCHNORM_RUNS, and run again: only what is missing is computed."
-        ) from error
-
-
-def read_record(trial: Trial, folder: Path) -> dict | None:
-    """The finished record of a trial, or None. A damaged one is reported with a warning and counts as missing."""
-    path = folder / f"{trial.id}.json"
-    try:
-        record = json.loads(path.read_text())
-        checksum = record.pop("checksum")
-        if checksum != _checksum(record) or record["trial"] != trial.settings:
-            raise ValueError("its contents do not match its checksum or its name")
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise RunError(f"{path} is not readable ({error}); another folder for records: BATCHNORM_RUNS") from error
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        warnings.warn(f"the record {path} is damaged ({error}); the trial is computed again", stacklevel=2)
-        return None
-    return record
-
-
-def _checksum(record: dict) -> str:
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
-
-
-def publish(experiment: str, scale: str, store: str | Path | None = None) -> tuple[Path, int, int]:
-    """Write the finished records of an experiment to `book/records/<scale>/<experiment>.jsonl`, one trial a line.
-
-    Trials published before, perhaps from another machine, stay unless they are in the store.
-    Returns the path, how many trials are published and how many are missing. Raises RunError when none is finished.
-    """
-    trials, folder = EXPERIMENTS[experiment](scale), runs_root(store)
-    before = {json.dumps(record["trial"], sort_keys=True): record for record in published(experiment, scale)}
-    records = []
-    for trial in trials:
-        record = read_record(trial, folder) or before.get(json.dumps(trial.settings, sort_keys=True))
-        if record:
-            records.append({"experiment": experiment, "scale": scale} | record)
-    if not records:
-        raise RunError(f"no trial of {experiment} at the {scale} scale is finished in {folder}; run it first")
-    path = PUBLISHED / scale / f"{experiment}.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(record) + "\n" for record in records))
-    return path, len(records), len(trials) - len(records)
-
-
-def published(experiment: str, scale: str) -> list[dict]:
-    """The published records of an experiment at a scale, empty when there are none."""
-    path = PUBLISHED / scale / f"{experiment}.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 @functools.cache

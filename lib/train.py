@@ -1,14 +1,17 @@
-"""Plain SGD on the cross-entropy, for several seeds at once, and a short cut for enlarged images that is exact."""
+"""Plain SGD on the cross-entropy, for several seeds at once."""
 
-import copy
 import math
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
 
 from lib import data
-from lib.models import Stack, cross_entropy
+from lib.checkpoints import EVERY, Budget, Checkpoint, OutOfTime
+from lib.enlarged import FirstLayer
+from lib.models import PRECISIONS, cross_entropy
+from lib.stack import side_by_side
 
 
 def fit(
@@ -22,115 +25,143 @@ def fit(
     lr: float,
     momentum: float = 0.0,
     weight_decay: float = 0.0,
+    augment: bool = False,
+    precision: str = "fp32",
     on_epoch: Callable[[int, Tensor], None] = lambda epoch, losses: None,
+    checkpoint: Checkpoint | None = None,
+    budget: Budget | None = None,
 ) -> list[int | None]:
     """Train the networks in place, the s-th with the data order of `seeds[s]`, on images enlarged to `image_size`.
 
     SGD with a constant learning rate; `weight_decay` is the factor λ in the gradient λw of all parameters, as in
     torch.optim.SGD (section 4 and Appendix B). The training set is shuffled every epoch and its last, smaller batch kept.
+    `augment`: random crops and mirror images (`data.crop_and_flip`, section 3). `precision`: "fp32", or "bf16" for layers
+    that compute in bfloat16 on weights kept in float32 (torch.autocast).
     `on_epoch` gets the epoch, from 1, and the mean training loss (S,) in nats.
+    With a `checkpoint` the training goes on, bit for bit on a CPU, from where it was saved: every few minutes, at the end,
+    and when the `budget` is spent, which raises OutOfTime.
 
     Returns, for each network, the epoch in which its loss stopped being finite, or None. A network that diverges does
     not disturb the others.
     """
-    factor = data.enlargement(image_size, train.images.shape[-1])
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision={precision!r}; allowed: {', '.join(PRECISIONS)}")
+    device, factor = train.images.device, data.enlargement(image_size, train.images.shape[-1])
     first_layers = [FirstLayer(network, train.images.shape[1:], factor) for network in networks]
-    stack = Stack(networks).to(train.images.device).train()
-    optimizer = torch.optim.SGD(_groups(stack, factor, lr, weight_decay), momentum=momentum, fused=True)
-    generators = [data.generator(seed, "order") for seed in seeds]
-    diverged_at: list[int | None] = [None] * len(seeds)
+    model = side_by_side(networks).to(device).train()
+    optimizer = torch.optim.SGD(_groups(model, factor, lr, weight_decay), momentum=momentum, fused=True)
+    state = State(model, optimizer, seeds, device)
+    if checkpoint:
+        state.resume(checkpoint)
 
-    for epoch in range(1, epochs + 1):
-        total = torch.zeros(len(seeds), device=train.images.device)
-        order = torch.stack([torch.randperm(len(train), generator=g) for g in generators]).to(total.device)
-        for batch in order.split(batch_size, dim=1):
-            logits = stack(data.normalize(train.images[batch], train))
-            losses = cross_entropy(logits, train.labels[batch])
+    while state.epoch <= epochs and None in state.diverged_at:
+        for batch in state.batches(len(train), batch_size):
+            images = train.images[batch]
+            if augment:
+                images = torch.stack([data.crop_and_flip(own, g) for own, g in zip(images, state.augmentation, strict=True)])
+            with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+                logits = model(data.normalize(images, train))
+            losses = cross_entropy(logits.float(), train.labels[batch])
             optimizer.zero_grad()
             losses.mean(1).sum().backward()  # a sum over networks: the gradient of each is that of its own mean loss
             optimizer.step()
-            total += losses.detach().sum(1)
-        mean = (total / len(train)).cpu()
-        on_epoch(epoch, mean)
-        for s, loss in enumerate(mean.tolist()):
-            if diverged_at[s] is None and not math.isfinite(loss):
-                diverged_at[s] = epoch
-        if None not in diverged_at:
-            break
+            state.count(losses)
+            if checkpoint and checkpoint.age > EVERY:
+                state.save(checkpoint)
+            if budget:
+                _stop_in_time(budget, state, checkpoint)
+        on_epoch(state.epoch, state.end_epoch(len(train)))
+    if checkpoint and checkpoint.age > 10:  # seconds; less than that is not worth a file
+        state.save(checkpoint)
 
-    stack.unstack(networks)
+    model.unstack(networks)
     steps = epochs * math.ceil(len(train) / batch_size)
     for layer in first_layers:
         layer.restore(steps, lr, momentum, weight_decay)
-    return diverged_at
+    return state.diverged_at
 
 
-def _groups(stack: Stack, factor: int, lr: float, weight_decay: float) -> list[dict]:
+class State:
+    """Where a training of several networks stands: everything it goes on from."""
+
+    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, seeds: list[int], device: torch.device):
+        self.model, self.optimizer, self.seeds = model, optimizer, seeds
+        self.order = [data.generator(seed, "order") for seed in seeds]
+        self.augmentation = [data.generator(seed, "augmentation") for seed in seeds]
+        self.shuffled_from: list[Tensor] = []  # the states of `order` at the start of the epoch
+        self.epoch, self.batch = 1, 0  # the epoch under way, from 1, and how many of its batches are done
+        self.total = torch.zeros(len(seeds), device=device)  # the loss summed over the epoch
+        self.diverged_at: list[int | None] = [None] * len(seeds)
+
+    def batches(self, size: int, batch_size: int) -> Iterator[Tensor]:
+        """Indices (S, B) of the batches of the epoch that are still to be done, in an order of its own for each seed."""
+        self.shuffled_from = [generator.get_state() for generator in self.order]
+        order = torch.stack([torch.randperm(size, generator=generator) for generator in self.order])
+        yield from order.to(self.total.device).split(batch_size, dim=1)[self.batch :]
+
+    def count(self, losses: Tensor) -> None:
+        self.total += losses.detach().sum(1)
+        self.batch += 1
+
+    def end_epoch(self, size: int) -> Tensor:
+        """The mean loss (S,) of the epoch that is over."""
+        mean = (self.total / size).cpu()
+        for s, loss in enumerate(mean.tolist()):
+            if self.diverged_at[s] is None and not math.isfinite(loss):
+                self.diverged_at[s] = self.epoch
+        self.total.zero_()
+        self.shuffled_from = []
+        self.epoch, self.batch = self.epoch + 1, 0
+        return mean
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        order = self.shuffled_from or [generator.get_state() for generator in self.order]
+        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()} | {"total": self.total}
+        for i, buffers in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{i}.{name}": value for name, value in buffers.items() if value is not None}
+        for s, augmentation in enumerate(self.augmentation):
+            tensors |= {f"order.{s}": order[s], f"augmentation.{s}": augmentation.get_state()}
+        place = {"seeds": self.seeds, "epoch": self.epoch, "batch": self.batch, "diverged_at": self.diverged_at}
+        checkpoint.save({name: value.contiguous() for name, value in tensors.items()}, place)
+
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Go on from the checkpoint, if there is one of these seeds."""
+        tensors, place = checkpoint.load() or ({}, {})
+        if place.get("seeds") != self.seeds:
+            return
+        checkpoint.before = place["seconds"]
+        self.epoch, self.batch, self.diverged_at = place["epoch"], place["batch"], place["diverged_at"]
+        self.total.copy_(tensors["total"])
+        self.model.load_state_dict(_under("model.", tensors))
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        buffers = defaultdict(dict)
+        for name, value in _under("optimizer.", tensors).items():
+            i, kind = name.split(".")
+            buffers[int(i)][kind] = torch.empty_like(parameters[int(i)]).copy_(value)  # in the parameter's memory format
+        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": dict(buffers)})
+        for s in range(len(self.seeds)):
+            self.order[s].set_state(tensors[f"order.{s}"])
+            self.augmentation[s].set_state(tensors[f"augmentation.{s}"])
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _stop_in_time(budget: Budget, state: State, checkpoint: Checkpoint | None) -> None:
+    try:
+        budget.check()
+    except OutOfTime:
+        if checkpoint:
+            state.save(checkpoint)
+        raise
+
+
+def _groups(model: nn.Module, factor: int, lr: float, weight_decay: float) -> list[dict]:
     """Parameter groups: the first layer, when it stands for one on images enlarged by `factor`, steps factor² as far."""
-    first = next(m for m in stack.modules() if hasattr(m, "weight")).weight
-    rest = [p for p in stack.parameters() if p is not first]
+    first = next(m for m in model.modules() if isinstance(getattr(m, "weight", None), nn.Parameter)).weight
+    rest = [p for p in model.parameters() if p is not first]
     return [
         {"params": [first], "lr": lr * factor**2, "weight_decay": weight_decay / factor**2},
         {"params": rest, "lr": lr, "weight_decay": weight_decay},
     ]
-
-
-class FirstLayer:
-    """The first linear layer of a network for enlarged images, replaced during training by one for the small images.
-
-    Repeating every pixel k x k times adds no information: W·enlarge(x) = V·x, where V sums W over each k x k block.
-    All weights of a block get the same gradient, so that V takes SGD steps of its own with k² times the learning rate
-    (and λ/k² for the decay), while what distinguishes the weights of a block, the residual R = W - enlarge(V)/k², never
-    gets a gradient and only decays. Training V and adding R afterwards is training W, at 1/k² of the cost.
-    """
-
-    def __init__(self, network: nn.Sequential, shape: tuple[int, int, int], factor: int):
-        self.factor = factor
-        if factor == 1:
-            return
-        self.layer = next(m for m in network if isinstance(m, nn.Linear))
-        self.small_shape = (-1, *shape)
-        weight = self.layer.weight.detach()
-        small = block_sum(weight, self.small_shape, factor)
-        self.residual = weight - block_repeat(small, self.small_shape, factor)
-        self.layer.weight = nn.Parameter(small)
-
-    def restore(self, steps: int, lr: float, momentum: float, weight_decay: float) -> None:
-        if self.factor == 1:
-            return
-        remaining = untrained_remainder(steps, lr, momentum, weight_decay)
-        trained = block_repeat(self.layer.weight.detach(), self.small_shape, self.factor)
-        self.layer.weight = nn.Parameter(trained + remaining * self.residual.to(trained.device))
-
-
-def native(network: nn.Sequential, dataset: data.Dataset) -> nn.Sequential:
-    """A network for the data set's own image size, equal on its images to `network` on the enlarged ones.
-
-    Its first layer holds the block sums, so that it is `network` with every weight of a block replaced by their mean.
-    """
-    network = copy.deepcopy(network)
-    shape = dataset.images.shape[1:]
-    layer = next(module for module in network if isinstance(module, nn.Linear))
-    factor = round((layer.in_features / shape.numel()) ** 0.5)
-    FirstLayer(network, shape, factor)
-    return network
-
-
-def untrained_remainder(steps: int, lr: float, momentum: float, weight_decay: float) -> float:
-    """What is left of a weight 1 that gets no gradient, after SGD steps that see the weight decay alone."""
-    weight, velocity = 1.0, 0.0
-    for _ in range(steps):
-        velocity = momentum * velocity + weight_decay * weight
-        weight -= lr * velocity
-    return weight
-
-
-def block_sum(weight: Tensor, shape: tuple[int, int, int, int], factor: int) -> Tensor:
-    """(out, C·kH·kW) → (out, C·H·W): the sum over each k x k block; `shape` is (-1, C, H, W), `factor` is k."""
-    _, channels, height, width = shape
-    return weight.view(-1, channels, height, factor, width, factor).sum((3, 5)).flatten(1)
-
-
-def block_repeat(weight: Tensor, shape: tuple[int, int, int, int], factor: int) -> Tensor:
-    """(out, C·H·W) → (out, C·kH·kW): each weight spread evenly over its k x k block, the inverse of `block_sum`."""
-    return data.enlarge(weight.view(shape), shape[-1] * factor).flatten(1) / factor**2

@@ -1,5 +1,7 @@
 """Data frames, tables, figures and claims from made-up records whose numbers are known."""
 
+import dataclasses
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -18,7 +20,7 @@ ALL_CLAIMS = {
 
 def record(trial: Trial, diverged_at=None, **metrics) -> dict:
     found = {label: {"accuracy": accuracy, "loss": accuracy / 100} for label, accuracy in metrics.items()}
-    provenance = {"device": "a CPU, 2 cores"}
+    provenance = {"device": "a CPU, 2 cores", "precision": trial.precision}
     return {"trial": trial.settings, "metrics": found, "diverged_at": diverged_at, "provenance": provenance}
 
 
@@ -44,6 +46,12 @@ def test_a_row_a_trial_with_its_settings_and_metrics(results):
     assert row["model"] == "mlp" and row["scale"] == "paper" and np.isfinite(row["accuracy bim-linf-0.1"])
 
 
+def test_a_model_is_named_by_its_architecture():
+    trial = experiments.table_11("paper", seeds=1, sizes=(28,))[0]
+    kinds = [trial, dataclasses.replace(trial, hidden=(8,)), dataclasses.replace(trial, architecture="vgg8")]
+    assert list(report.frame([record(kind) for kind in kinds], "paper")["model"]) == ["linear", "mlp", "vgg8"]
+
+
 def test_values_are_indexed_by_seed_and_empty_where_nothing_was_run(results):
     assert list(report.values(results, claims.BIM, "paper", **claims.mlp(28)).index) == [0, 1, 2, 3, 4]
     assert report.values(results, claims.BIM, "laptop", **claims.mlp(28)).empty
@@ -58,9 +66,39 @@ def test_diverged_networks_are_left_out_and_counted():
     assert "1 diverged network left out" in report.sources(results, [claims.mlp(28)])
 
 
+def test_results_of_different_precision_are_never_put_together():
+    exact = experiments.table_06("paper", seeds=2, sizes=(28, 56))
+    rough = dataclasses.replace(exact[0], seed=2, precision="bf16")
+    assert (rough.image_size, rough.norm) == (28, None)
+    results = report.frame([record(trial, clean=50.0) for trial in (*exact, rough)], "paper")
+    assert list(report.values(results, "accuracy clean", "paper", **claims.mlp(56)).index) == [0, 1]
+    assert list(report.values(results, "accuracy clean", "paper", **claims.mlp(28, "batch")).index) == [0, 1]
+    for settings in claims.mlp(28), {}:
+        with pytest.raises(ValueError, match="different precision: fp32, bf16; select one"):
+            report.values(results, "accuracy clean", "paper", **settings)
+    for precision, seeds in ("fp32", [0, 1]), ("bf16", [2]):
+        chosen = report.values(results, "accuracy clean", "paper", **claims.mlp(28), precision=precision)
+        assert list(chosen.index) == seeds
+    assert report.values(results, "accuracy clean", "laptop", **claims.mlp(28)).empty
+
+
+def test_precisions_are_told_apart_even_where_networks_diverged():
+    trials = experiments.table_06("paper", seeds=1, sizes=(28,))[:1]
+    trials += [dataclasses.replace(trials[0], seed=1, precision="bf16")]
+    results = report.frame([record(trials[0], clean=50.0), record(trials[1], diverged_at=1)], "paper")
+    with pytest.raises(ValueError, match="different precision"):
+        report.values(results, "accuracy clean", "paper", **claims.mlp(28))
+
+
+def test_a_caption_names_the_precision(results):
+    assert "fp32" in report.sources(results, [claims.mlp(28)])
+    rough = results.assign(precision="bf16")
+    assert "bf16" in report.sources(rough, [claims.mlp(28)]) and "fp32" not in report.sources(rough, [claims.mlp(28)])
+
+
 def test_what_was_just_run_replaces_the_published_records_of_its_scale(monkeypatch):
     published = {scale: records_of(experiments.table_11, scale, lambda t, label: 10.0) for scale in ("quick", "paper")}
-    monkeypatch.setattr(report.runs, "published", lambda experiment, scale: published.get(scale, []))
+    monkeypatch.setattr(report.store, "published", lambda experiment, scale: published.get(scale, []))
     fresh = records_of(experiments.table_11, "quick", lambda t, label: 20.0)
     results = report.collect({"table-11": fresh}, "quick")
     assert set(results[results["scale"] == "quick"]["accuracy clean"]) == {20.0}

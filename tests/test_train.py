@@ -1,13 +1,17 @@
-"""Training many seeds at once, and on the native size of enlarged images, against plain torch."""
+"""Training: many seeds at once and enlarged images against plain torch; interrupted against undisturbed; its options."""
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
+from common import NARROW, assert_equal, assert_near, every, in_colour, initialized, plain_fit
 
-from lib import data, models
-from lib.train import fit, native
+from lib import data, models, train
+from lib.checkpoints import Checkpoint, OutOfTime
+from lib.enlarged import native
+from lib.train import fit
 
 SETTINGS = [
     {"momentum": momentum, "weight_decay": weight_decay} for momentum in (0.0, 0.9) for weight_decay in (0.0, 0.01)
@@ -16,36 +20,13 @@ SETTINGS = [
 
 @pytest.fixture(scope="module")
 def digits() -> data.Dataset:
-    train = data.load("mnist-5k", "train")
-    return replace(train, images=train.images[:400], labels=train.labels[:400])
+    loaded = data.load("mnist-5k", "train")
+    return replace(loaded, images=loaded.images[:400], labels=loaded.labels[:400])
 
 
 def networks(seeds, image_size=28, norm=None, hidden=(32, 16)):
-    built = []
-    for seed in seeds:
-        network = models.mlp(image_size**2, hidden, norm=norm) if hidden else models.linear(image_size**2)
-        built.append(models.initialize(network, "default", data.generator(seed, "init")))
-    return built
-
-
-def plain_fit(network, train, *, seed, image_size, epochs, batch_size, lr, momentum, weight_decay):
-    """The textbook loop, one network on images of full size."""
-    optimizer = torch.optim.SGD(network.parameters(), lr, momentum=momentum, weight_decay=weight_decay)
-    images = data.enlarge(data.normalize(train.images, train), image_size)
-    chance = data.generator(seed, "order")
-    network.train()
-    for _ in range(epochs):
-        for batch in torch.randperm(len(train), generator=chance).split(batch_size):
-            optimizer.zero_grad()
-            torch.nn.functional.cross_entropy(network(images[batch]), train.labels[batch]).backward()
-            optimizer.step()
-
-
-def assert_same(networks, references, tolerance=1e-5):
-    for network, reference in zip(networks, references, strict=True):
-        for name, expected in reference.state_dict().items():
-            found = network.state_dict()[name]
-            assert (found - expected).float().norm() <= tolerance * expected.float().norm(), name
+    build = partial(models.mlp, image_size**2, hidden, norm=norm) if hidden else partial(models.linear, image_size**2)
+    return [initialized(build(), seed) for seed in seeds]
 
 
 @pytest.mark.parametrize("norm", models.NORMS)
@@ -59,7 +40,7 @@ def test_seeds_at_once_equal_seeds_one_by_one(digits, norm, settings, image_size
     fit(together, digits, seeds=seeds, **shared)
     for network, seed in zip(alone, seeds, strict=True):
         plain_fit(network, digits, seed=seed, **shared)
-    assert_same(together, alone)
+    assert_near(together, alone)
 
 
 def test_linear_model_trains_on_the_native_size_as_on_the_enlarged(digits):
@@ -67,7 +48,7 @@ def test_linear_model_trains_on_the_native_size_as_on_the_enlarged(digits):
     shared = {"image_size": 84, "epochs": 2, "batch_size": 64, "lr": 0.01, "momentum": 0.0, "weight_decay": 0.0225}
     fit([network], digits, seeds=[0], **shared)
     plain_fit(reference, digits, seed=0, **shared)
-    assert_same([network], [reference])
+    assert_near([network], [reference])
 
 
 def test_native_network_equals_the_large_one_on_enlarged_images(digits):
@@ -94,7 +75,7 @@ def test_divergence_is_a_result_and_spares_the_other_networks(digits):
     diverged = fit(both, digits, seeds=seeds, on_epoch=lambda epoch, loss: losses.append((epoch, loss)), **shared)
     assert diverged == [1, None]
     assert fit(alone, digits, seeds=[1], **shared) == [None]
-    assert_same(both[1:], alone, tolerance=1e-6)
+    assert_near(both[1:], alone, tolerance=1e-6)
     assert [epoch for epoch, _ in losses] == [1, 2] and losses[0][1].shape == (2,)
 
 
@@ -106,4 +87,280 @@ def test_too_large_a_learning_rate_is_reported_with_its_epoch(digits):
 def test_zero_epochs_leave_the_network_as_it_was(digits):
     (network,), (reference,) = networks([0], 56), networks([0], 56)
     fit([network], digits, seeds=[0], image_size=56, epochs=0, batch_size=100, lr=0.1)
-    assert_same([network], [reference], tolerance=1e-6)
+    assert_near([network], [reference], tolerance=1e-6)
+
+
+# --- Interruptions ---------------------------------------------------------------------------------------------------
+
+SEEDS, STEPS = [3, 1], 5  # a training of three epochs of five steps, the last of them smaller
+DECAYED = {"momentum": 0.9, "weight_decay": 0.01}
+TRAININGS = {
+    "linear-28": (partial(models.linear, 28**2), 28, {}),
+    "linear-56": (partial(models.linear, 56**2), 56, DECAYED),
+    "mlp-56": (partial(models.mlp, 56**2, (12, 6)), 56, DECAYED),
+    "mlp-batch-28": (partial(models.mlp, 28**2, (12, 6), norm="batch"), 28, DECAYED),
+    "mlp-batch-56": (partial(models.mlp, 56**2, (12, 6), norm="batch"), 56, DECAYED | {"augment": True}),
+    "mlp-batch-bf16": (partial(models.mlp, 28**2, (12, 6), norm="batch"), 28, DECAYED | {"precision": "bf16"}),
+    "mlp-diverging": (partial(models.mlp, 28**2, (12, 6)), 28, DECAYED),
+    "vgg8-bf16": (partial(models.vgg, 8, width=NARROW), 32, {"momentum": 0.9, "precision": "bf16"}),
+    "vgg8-batch": (partial(models.vgg, 8, norm="batch", width=NARROW), 32, DECAYED | {"augment": True}),
+}
+
+
+class Training:
+    """One of TRAININGS, started again and again as a new process would: with new objects, all but the file."""
+
+    def __init__(self, name, digits):
+        self.name, (self.build, self.image_size, self.settings) = name, TRAININGS[name]
+        digits = every(digits, 13)  # 31 images
+        self.digits = in_colour(digits) if self.image_size == 32 else digits
+        self.undisturbed = self(None)
+
+    def __call__(self, path, seeds=SEEDS, code=None, **options):
+        """The networks, when they diverged and the losses of each epoch that ended."""
+        built, losses = [initialized(self.build(), seed) for seed in seeds], {}
+        if self.name == "mlp-diverging":
+            torch.nn.init.constant_(built[0][1].weight, math.inf)
+        settings = {"epochs": 3, "batch_size": 7, "lr": 0.02, "on_epoch": losses.__setitem__} | self.settings
+        settings |= {"checkpoint": path and Checkpoint(path, code)} | options
+        diverged = fit(built, self.digits, seeds=seeds, image_size=self.image_size, **settings)
+        return built, diverged, losses
+
+    def assert_undisturbed(self, networks, diverged, losses):
+        assert_equal(networks, self.undisturbed[0])
+        assert diverged == self.undisturbed[1] == ([1, None] if self.name == "mlp-diverging" else [None, None])
+        for epoch, loss in losses.items():
+            torch.testing.assert_close(loss, self.undisturbed[2][epoch], rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.fixture(scope="module", params=TRAININGS)
+def training(request, digits):
+    return Training(request.param, digits)
+
+
+@pytest.fixture(scope="module")
+def one_training(digits):
+    return Training("mlp-batch-56", digits)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "checkpoint"
+
+
+class Spent:
+    """A budget that is spent, or a process that dies of another `error`, after so many steps."""
+
+    def __init__(self, steps, error=OutOfTime):
+        self.left, self.error = steps, error
+
+    def check(self):
+        self.left -= 1
+        if self.left == 0:
+            raise self.error("stopped by the test")
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """How many steps were taken, as many as the batches that were normalised."""
+    taken, normalize = [], data.normalize
+    monkeypatch.setattr(data, "normalize", lambda *args: taken.append(1) or normalize(*args))
+    return taken
+
+
+@pytest.mark.parametrize("step", [1, 3, STEPS, 2 * STEPS + 1])
+def test_a_training_out_of_time_goes_on_bit_for_bit(training, path, steps, step):
+    """After the first step, in an epoch, at the end of one, in the last one."""
+    with pytest.raises(OutOfTime):
+        training(path, budget=Spent(step))
+    assert len(steps) == step
+    training.assert_undisturbed(*training(path))
+    assert len(steps) == 3 * STEPS
+
+
+def test_a_training_stopped_after_every_single_step_goes_on_bit_for_bit(training, path, steps):
+    for _ in range(3 * STEPS + 1):
+        try:
+            result = training(path, budget=Spent(1))
+            break
+        except OutOfTime:
+            pass
+    training.assert_undisturbed(*result)
+    assert len(steps) == 3 * STEPS
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_a_training_that_dies_between_two_epochs_goes_on_bit_for_bit(training, path, steps, monkeypatch, epoch):
+    """With a checkpoint at every step: nothing of the work is lost."""
+    monkeypatch.setattr(train, "EVERY", 0)
+
+    def die(reached, losses):
+        if reached == epoch:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        training(path, on_epoch=die)
+    assert len(steps) == epoch * STEPS
+    networks, diverged, losses = training(path)
+    training.assert_undisturbed(networks, diverged, losses)
+    assert min(losses) == epoch and len(steps) == 3 * STEPS
+
+
+@pytest.mark.parametrize(("saved", "died"), [(1, 4), (STEPS - 1, STEPS + 2), (11, 14)])
+def test_steps_after_the_last_checkpoint_are_taken_again(training, path, steps, monkeypatch, saved, died):
+    age = property(lambda checkpoint: math.inf if len(steps) == saved else 0)
+    monkeypatch.setattr(Checkpoint, "age", age)
+    with pytest.raises(KeyboardInterrupt):
+        training(path, budget=Spent(died, KeyboardInterrupt))
+    training.assert_undisturbed(*training(path))
+    assert len(steps) == 3 * STEPS + died - saved
+
+
+def test_checkpoints_change_nothing(training, path, monkeypatch):
+    monkeypatch.setattr(train, "EVERY", 0)
+    training.assert_undisturbed(*training(path))
+
+
+def test_a_checkpoint_is_saved_only_when_it_is_worth_it(one_training, path, monkeypatch):
+    """Every five minutes, and at the end of a training of more than ten seconds."""
+    one_training(path)
+    assert not path.exists()
+    saved, age = [], [0.0]
+    monkeypatch.setattr(train.State, "save", lambda state, checkpoint: saved.append((state.epoch, state.batch)))
+    monkeypatch.setattr(Checkpoint, "age", property(lambda checkpoint: age[0]))
+    for seconds, expected in (9, []), (11, [(4, 0)]), (299, [(4, 0)]):
+        age[0] = seconds
+        one_training(path)
+        assert saved == expected
+        saved.clear()
+    age[0] = 301
+    one_training(path)
+    assert len(saved) == 3 * STEPS + 1
+
+
+def test_a_finished_training_is_taken_from_its_checkpoint(training, path, steps, monkeypatch):
+    monkeypatch.setattr(train, "EVERY", 0)
+    training(path)
+    taken = len(steps)
+    training.assert_undisturbed(*training(path))
+    assert len(steps) == taken
+
+
+def test_a_finished_training_goes_on_with_more_epochs(one_training, path, steps, monkeypatch):
+    monkeypatch.setattr(Checkpoint, "age", property(lambda checkpoint: 11.0))  # saved at the end alone
+    one_training(path, epochs=2)
+    one_training.assert_undisturbed(*one_training(path))
+    assert len(steps) == 3 * STEPS
+
+
+@pytest.mark.parametrize(
+    "other", [{"seeds": [3, 1, 7]}, {"seeds": [1, 3]}, {"seeds": [3]}, {"code": "another commit"}], ids=str
+)
+def test_a_checkpoint_of_other_seeds_or_other_code_is_ignored(one_training, path, steps, other):
+    with pytest.raises(OutOfTime):
+        one_training(path, budget=Spent(7), **other)
+    steps.clear()
+    one_training.assert_undisturbed(*one_training(path))
+    assert len(steps) == 3 * STEPS
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_damaged_checkpoint_is_reported_and_the_training_starts_anew(one_training, path, steps):
+    with pytest.raises(OutOfTime):
+        one_training(path, budget=Spent(7))
+    path.write_bytes(path.read_bytes()[:-1])
+    steps.clear()
+    with pytest.warns(UserWarning, match="damaged.*starts anew"):
+        result = one_training(path)
+    one_training.assert_undisturbed(*result)
+    assert len(steps) == 3 * STEPS
+
+
+def test_a_budget_without_a_checkpoint_stops_the_training_too(one_training, path, steps):
+    with pytest.raises(OutOfTime):
+        one_training(None, budget=Spent(4))
+    assert len(steps) == 4
+
+
+# --- Precision -------------------------------------------------------------------------------------------------------
+
+
+def flat(network):
+    return torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
+
+
+@pytest.mark.parametrize("name", ["linear-28", "mlp-56", "mlp-batch-28", "vgg8-bf16"])
+def test_bf16_changes_the_results_a_little(digits, name):
+    """Its weights stay in float32, and are as near to those of fp32 as eight digits of a binary number are."""
+    training = Training(name, digits)
+    start = [initialized(training.build(), seed) for seed in SEEDS]
+    undisturbed, _, exact_losses = training(None, precision="fp32")
+    rough, _, losses = training(None, precision="bf16")
+    for network, exact, before in zip(rough, undisturbed, start, strict=True):
+        assert {value.dtype for value in network.parameters()} == {torch.float32}
+        found, expected, initial = (flat(each) for each in (network, exact, before))
+        assert 0 < (found - expected).norm() < 0.3 * (expected - initial).norm()
+    for epoch, loss in exact_losses.items():
+        torch.testing.assert_close(losses[epoch], loss, rtol=0.02, atol=0)
+        assert losses[epoch].dtype == torch.float32 and not torch.equal(losses[epoch], loss)
+
+
+def test_layers_compute_in_bfloat16_where_asked_for(digits, monkeypatch):
+    seen, forward = [], train.side_by_side
+
+    def watch(networks):
+        model = forward(networks)
+        model.register_forward_hook(lambda module, args, logits: seen.append((args[0].dtype, logits.dtype)))
+        return model
+
+    monkeypatch.setattr(train, "side_by_side", watch)
+    for precision, dtype in ("fp32", torch.float32), ("bf16", torch.bfloat16):
+        seen.clear()
+        fit(networks([0]), digits, seeds=[0], image_size=28, epochs=1, batch_size=200, lr=0.1, precision=precision)
+        assert seen == [(torch.float32, dtype)] * 2
+    assert not torch.is_autocast_enabled("cpu")
+
+
+def test_an_unknown_precision_is_named(digits):
+    (network,) = networks([0])
+    with pytest.raises(ValueError, match="precision='fp16'.*fp32, bf16"):
+        fit([network], digits, seeds=[0], image_size=28, epochs=1, batch_size=100, lr=0.1, precision="fp16")
+    assert_equal([network], networks([0]))
+
+
+# --- Augmentation ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("image_size", [28, 56])
+def test_augmented_seeds_at_once_equal_seeds_one_by_one(digits, image_size):
+    """Crops are of the small images, before any enlarging; each seed draws its own, in company as alone."""
+    seeds = [3, 1, 7]
+    together, alone = networks(seeds, image_size), networks(seeds, image_size)
+    shared = {"image_size": image_size, "epochs": 2, "batch_size": 90, "lr": 0.01, "momentum": 0.9, "augment": True}
+    fit(together, digits, seeds=seeds, **shared)
+    for network, seed in zip(alone, seeds, strict=True):
+        plain_fit(network, digits, seed=seed, **shared)
+    assert_near(together, alone)
+
+
+def test_augmentation_leaves_the_order_as_it_was(digits, monkeypatch):
+    """Its chance is its own: the batches are those without it."""
+    seen, normalize, crop_and_flip = {False: [], True: []}, data.normalize, data.crop_and_flip
+
+    def watch(images, dataset):
+        seen[False].extend(images)
+        return normalize(images, dataset)
+
+    def watch_before(images, generator):
+        seen[True].append(images)
+        return crop_and_flip(images, generator)
+
+    shared = {"seeds": [0, 1], "image_size": 28, "epochs": 2, "batch_size": 90, "lr": 0.1}
+    monkeypatch.setattr(data, "normalize", watch)
+    fit(networks([0, 1]), digits, **shared)
+    plain = seen[False].copy()
+    monkeypatch.setattr(data, "crop_and_flip", watch_before)
+    fit(networks([0, 1]), digits, augment=True, **shared)
+    assert len(plain) == len(seen[True]) == 2 * 2 * 5
+    assert all(torch.equal(a, b) for a, b in zip(plain, seen[True], strict=True))
+    assert not any(torch.equal(a, b) for a, b in zip(plain, seen[False][len(plain) :], strict=True))

@@ -1,0 +1,87 @@
+"""Long trainings that survive: the state of one in a single file, and a limit on the time that may be used."""
+
+import json
+import time
+import warnings
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from lib.store import write_in_one_piece
+
+EVERY = 300.0  # seconds between two checkpoints
+
+
+class OutOfTime(RuntimeError):
+    """The budget is spent; what was done so far is saved."""
+
+
+class Budget:
+    """Time that may be used: until `end`, in seconds as `time.time` counts them, which several machines share.
+
+    `check`, called after every piece of work, raises OutOfTime as soon as another piece as long as the longest so far
+    might not fit any more, so that the work stops before the time is over.
+    """
+
+    RESERVE = 3.0  # seconds to write a checkpoint and to leave
+
+    def __init__(self, end: float):
+        self.end, self.checked, self.longest = end - self.RESERVE, time.time(), 0.0
+
+    def check(self) -> None:
+        now = time.time()
+        self.longest, self.checked = max(self.longest, now - self.checked), now
+        if now + self.longest > self.end:
+            raise OutOfTime("the time is over")
+
+
+class Checkpoint:
+    """A file from which an interrupted training goes on: tensors as safetensors, all else as JSON in its header.
+
+    It is written in one piece or not at all. One that is damaged is reported and ignored; so is one of other `code`, as a
+    result must not come from two versions of it.
+    """
+
+    def __init__(self, path: Path, code: str | None = None):
+        self.path, self.code = path, code
+        self.started = self.saved = time.monotonic()
+        self.before = 0.0  # seconds of work before the interruptions
+
+    @property
+    def age(self) -> float:
+        """Seconds of work that would be lost now."""
+        return time.monotonic() - self.saved
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of work in all."""
+        return self.before + time.monotonic() - self.started
+
+    def save(self, tensors: dict[str, Tensor], state: dict) -> None:
+        """Raises RunError where it cannot be written."""
+        header = {"state": state | {"seconds": self.seconds}, "code": self.code}
+        write_in_one_piece(self.path, save(tensors, {name: json.dumps(value) for name, value in header.items()}))
+        self.saved = time.monotonic()
+
+    def load(self) -> tuple[dict[str, Tensor], dict] | None:
+        """What was saved last, on the CPU, with the `seconds` it took, or None."""
+        try:
+            with safe_open(self.path, "pt") as file:
+                header = {name: json.loads(file.metadata()[name]) for name in ("state", "code")}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is not a dict)
+        except FileNotFoundError:
+            return None
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+            warnings.warn(f"the checkpoint {self.path} is damaged ({error}); the training starts anew", stacklevel=2)
+            return None
+        return (tensors, header["state"]) if header["code"] == self.code else None
+
+    def seeds(self) -> list[int]:
+        """The seeds whose training was saved last."""
+        _, state = self.load() or (None, {"seeds": []})
+        return state["seeds"]
+
+    def delete(self) -> None:
+        self.path.unlink(missing_ok=True)

@@ -1,0 +1,59 @@
+"""What of the reproduction is done, what is missing, and how long the rest will take."""
+
+from datetime import timedelta
+from pathlib import Path
+from statistics import mean
+
+import pandas as pd
+
+from lib.experiments import EXPERIMENTS, SCALES, Trial
+from lib.runs import device_name, resolve_device
+from lib.store import published, read_record, runs_root
+
+
+def status(store: str | Path | None = None) -> pd.DataFrame:
+    """One row for each experiment and scale: how many trials there are, finished, published and missing, and the time left.
+
+    `time left` is that on this machine, one trial after another, as far as its finished records tell.
+    """
+    device, rows = device_name(resolve_device()), []
+    for experiment, trials_of in EXPERIMENTS.items():
+        for scale in SCALES:
+            trials, folder = trials_of(scale), runs_root(store)
+            finished = {trial: record for trial in trials if (record := read_record(trial, folder))}
+            shown = published(experiment, scale)
+            known = [record["trial"] for record in shown]
+            missing = [trial for trial in trials if trial not in finished and trial.settings not in known]
+            here = [r for r in (*finished.values(), *shown) if r["provenance"]["device"] == device]
+            rows.append(
+                {
+                    "experiment": experiment,
+                    "scale": scale,
+                    "trials": len(trials),
+                    "finished here": len(finished),
+                    "published": sum(trial.settings in known for trial in trials),
+                    "missing": len(missing),
+                    "time left": _duration(_seconds(missing, here)),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _seconds(missing: list[Trial], records: list[dict]) -> float | None:
+    """Expected seconds of the missing trials: each as its like took, or else as all did; None where nothing was run."""
+    taken: dict[str, list[float]] = {}
+    for record in records:
+        seconds = record["provenance"]["train_seconds"] + record["provenance"]["evaluate_seconds"]
+        taken.setdefault(_but_seed(record["trial"]), []).append(seconds)
+    if missing and not taken:
+        return None
+    overall = mean(s for seconds in taken.values() for s in seconds) if taken else 0.0
+    return sum(mean(taken.get(_but_seed(trial.settings), [overall])) for trial in missing)
+
+
+def _but_seed(settings: dict) -> str:
+    return str(sorted((settings | {"seed": 0}).items()))
+
+
+def _duration(seconds: float | None) -> str:
+    return "unknown" if seconds is None else "–" if seconds == 0 else str(timedelta(seconds=round(seconds)))
