@@ -37,14 +37,13 @@ def pages(root: Path = ROOT) -> list[Path]:
 
 
 def execute(chapter: Path, output: Path, scale: str) -> None:
-    """Execute one notebook at `scale`, in its own folder, and write the result to `output`."""
-    if not any("parameters" in cell.metadata.get("tags", []) for cell in nbformat.read(chapter, 4).cells):
-        raise BookError(f"{chapter.name}: no cell is tagged `parameters`, so the scale cannot be set")
+    """Execute one notebook in its own folder, at `scale` if it has a `parameters` cell, and write the result to `output`."""
+    has_scale = any("parameters" in cell.metadata.get("tags", []) for cell in nbformat.read(chapter, 4).cells)
     try:
         papermill.execute_notebook(
             chapter,
             output,
-            parameters={"scale": scale},
+            parameters={"scale": scale} if has_scale else {},
             cwd=chapter.parent,
             kernel_name="python3",
             extra_arguments=["--log-level=ERROR"],  # else each kernel warns about its local, unencrypted connection

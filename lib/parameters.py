@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from lib import cluster
 from lib.experiments import LINEAR_SIZES, SCALES
 
 
@@ -72,6 +73,7 @@ class Parameters(BaseModel):
     data_root: Annotated[str | None, BeforeValidator(_path)] = Field(
         None, description="the folder of the data sets, or None for $BATCHNORM_DATA or the user's cache"
     )
+    scheduler: str = Field("", pattern=cluster.PATTERN, description=cluster.ALLOWED)
 
 
 class InputDimension(Parameters):

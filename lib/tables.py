@@ -8,7 +8,7 @@ import pandas as pd
 from lib import claims, report
 from lib.claims import linear, mlp
 from lib.experiments import LINEAR_SIZES, MLP_SIZES, WEIGHT_DECAY
-from lib.paper import Reported, reported
+from lib.paper import Reported, reported, stated
 from lib.report import Column, Comparison, Measure, Table, measured, values
 from lib.verdicts import Estimate
 
@@ -179,6 +179,55 @@ def statistics(results: pd.DataFrame, name: str, caption: str) -> Table:
         for label, (arm, suffix) in arms.items()
     }
     return _by_scale(results, name, caption, rows)
+
+
+def slips(name: str, caption: str) -> Table:
+    """Where a sentence or table of the paper and its own Tables 6, 7 and 11 disagree: its numbers alone, no run of ours."""
+
+    def six(column: str, size: int, norm: bool) -> Reported:
+        return reported("6", column, sqrt_d=size, BN=norm)
+
+    def ratio_to_28(column: str, size: int, norm: bool) -> str:
+        return f"{six(column, size, norm).value / six(column, 28, False).value:.4f}"
+
+    decayed = reported("7", "Clean", sqrt_d=56, BN=True)
+    increases = sorted(six("Clean", size, norm).value - decayed.value for size in (28, 56) for norm in (False, True))
+    rows = [
+        (
+            "test error added by λ = 0.01 with batch norm, 56 px (section 4)",
+            stated("MLP sqrt_d=56, lambda=0.01, BN: increase of test error").printed,
+            ", ".join(f"{increase:.2f}" for increase in increases) + ": over the rows of Table 6 at 28 and 56 px",
+        ),
+        (
+            "84 px: λ = 0.0225 without batch norm - λ = 0 with it, BIM (section 4)",
+            stated("MLP sqrt_d=84: (no BN, lambda=0.0225) minus (BN, lambda=0), BIM").printed,
+            claims.minus(reported("7", "eps=0.1", sqrt_d=84, BN=False), six("eps=0.1", 84, True)).printed,
+        ),
+        (
+            "28 px: clean accuracy, without - with batch norm (section 4)",
+            stated("MLP sqrt_d=28: clean difference due to BN").printed,
+            claims.minus(six("Clean", 28, False), six("Clean", 28, True)).printed,
+        ),
+        *(
+            (
+                f"noise accuracy as a ratio, 84 px, {NORMS['batch' if norm else 'none']} (Table 12)",
+                reported("12", "acc Noise", sqrt_d=84, BN=norm).printed,
+                ratio_to_28("Noise", 84, norm),
+            )
+            for norm in (False, True)
+        ),
+        (
+            "clean accuracy at 28 px with batch norm: absolute, says the caption (Table 12)",
+            reported("12", "acc Clean", sqrt_d=28, BN=True).printed,
+            f"a ratio: {ratio_to_28('Clean', 28, True)}",
+        ),
+        (
+            "112 px, λ = 0: ratio of accuracies under FGSM, as quoted (appendix B)",
+            reported("11", "acc eps=0.1", sqrt_d=84, **{"lambda": 0.0}).printed,
+            f"{reported('11', 'acc eps=0.1', sqrt_d=112, **{'lambda': 0.0}).printed}; the quoted one is that of 84 px",
+        ),
+    ]
+    return Table(name, caption, pd.DataFrame(rows, columns=["what", "printed there", "from its tables"]))
 
 
 def uncertainties(results: pd.DataFrame, name: str, caption: str) -> Table:
