@@ -1,5 +1,6 @@
 # make book [SCALE=quick|laptop|paper]   execute every chapter and build _build/html/index.html
 # make test                              unit tests, property tests, every notebook
+# make bench                             this library against others, on this machine
 # make clean                             remove what was built (.venv and finished trials stay)
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ python := .venv/bin/python
 # Written last, so an interrupted installation is taken up again.
 installed := .venv/.installed
 
-.PHONY: book test clean
+.PHONY: book test bench clean
 
 book: $(installed)
 	$(python) -m lib build --scale $(SCALE)
@@ -17,6 +18,10 @@ book: $(installed)
 # One pytest run, so that tests/conftest.py also sets up the kernels of the notebooks.
 test: $(installed)
 	$(python) -m pytest tests book --nbval --nbval-current-env
+
+bench: $(installed)
+	$(python) -m pip install -q -r tests/benchmarks/requirements.txt
+	$(python) -m tests.benchmarks
 
 clean:
 	rm -rf _build .pytest_cache .hypothesis

@@ -1,0 +1,84 @@
+"""What things cost: the published benchmarks, and the seconds in the published records."""
+
+import json
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from lib import store
+from lib.experiments import EXPERIMENTS, SCALES
+from lib.report import Table
+
+
+def benchmarks() -> dict:
+    """`machine`, `results` and `scaling` as the last full run of the benchmarks wrote them."""
+    return json.loads((store.PUBLISHED / "benchmarks.json").read_text())
+
+
+def ratios(name: str, caption: str, *, peers: tuple[str, ...]) -> Table:
+    """Ours against these peers: one row a work."""
+    found, rows = benchmarks(), []
+    for result in found["results"]:
+        if result["peer"] in peers:
+            both = " / ".join(f"{result[who]:.3g} {result['unit']}" for who in ("ours", "theirs"))
+            met = "met" if result["met"] else "not met"
+            rows.append(
+                {
+                    "work": f"`{result['work']}`: {result['settings']}",
+                    "against": result["peer"],
+                    "ratio": f"{result['ratio']:.2f}",
+                    "ours / theirs": both,
+                    "goal": f"{result['goal']}, {met}",
+                }
+            )
+    return Table(name, f"{caption} {_machine(found['machine'])}", pd.DataFrame(rows))
+
+
+def _machine(machine: dict) -> str:
+    packages = ("torch", "torchattacks", "foolbox", "adversarial-robustness-toolbox")
+    names = [f"{package} {machine[package]}" for package in packages]
+    when = machine["date"].partition("T")[0]
+    return f"Generated data, seed 0; {machine['cpu']}, {machine['threads']} threads, {', '.join(names)}, {when}."
+
+
+def growth() -> Figure:
+    """Seconds against what they grow with, both on logarithmic axes, with the measured slopes."""
+    found = benchmarks()["scaling"]
+    names = list(dict.fromkeys(curve["axis"] for curve in found))
+    figure, axes = plt.subplots(1, len(names), figsize=(12, 3.6), layout="constrained")
+    for axis, name in zip(axes, names, strict=True):
+        curves = [curve for curve in found if curve["axis"] == name]
+        for curve, marker, line in zip(curves, "os^D", ("-", "--", ":", "-."), strict=False):
+            label = f"{curve['work']}: slope {curve['slope']:.2f}"
+            axis.loglog(curve["values"], curve["seconds"], marker=marker, linestyle=line, label=label)
+        axis.set(xlabel=name, ylabel="seconds")
+        axis.set_xticks(curves[0]["values"], map(str, curves[0]["values"]))
+        axis.minorticks_off()
+        axis.legend(fontsize="x-small")
+    plt.close(figure)
+    return figure
+
+
+def trials(name: str, caption: str) -> Table:
+    """Mean seconds of a trial of each experiment, from its published records."""
+    records = [
+        {"experiment": experiment, "scale": scale} | record["provenance"]
+        for experiment in EXPERIMENTS
+        for scale in SCALES
+        for record in store.published(experiment, scale)
+    ]
+    rows = []
+    for what, found in pd.DataFrame(records).groupby(["experiment", "scale", "device", "threads", "precision"], sort=False):
+        experiment, scale, device, threads, precision = what
+        rows.append(
+            {
+                "experiment": experiment,
+                "scale": scale,
+                "trials": len(found),
+                "training, s": f"{found['train_seconds'].mean():.0f}",
+                "evaluation, s": f"{found['evaluate_seconds'].mean():.0f}",
+                "device": f"{device}, {threads} used, {precision}",
+            }
+        )
+    return Table(name, caption, pd.DataFrame(rows))

@@ -1,0 +1,133 @@
+"""The basic iterative method and robustness curves, against torchattacks, foolbox and ART on the same network.
+
+Every library attacks the same images in [0, 1], clipped to that range, at the same labels with the same steps and no
+random start, through its documented call. Ours is given the network after `fuse`, which is part of its time.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import foolbox
+import numpy as np
+import torch
+import torchattacks
+from art.attacks.evasion import ProjectedGradientDescent
+from art.estimators.classification import PyTorchClassifier
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lib import attacks, data
+from lib.evaluate import Evaluation, evaluate
+from lib.fuse import fuse
+from tests.benchmarks import inputs
+from tests.benchmarks.timing import OURS, Result, compare
+
+STEPS = 20
+EPSILON = 0.03  # a pixel in l-inf; in l2 that of a change of every pixel by as much
+CURVE_IMAGES = 32
+CURVE_STEPS = tuple(range(2, 17, 2))
+AHEAD = {"torchattacks": 1.0, "foolbox": 1.0, "ART": 1.0}
+
+
+def bim(work: str, kind: str, batch_norm: str | None, norm: str, images: int, goals: dict[str, float]) -> list[Result]:
+    network = inputs.network(kind, batch_norm)
+    batch = inputs.dataset(images, inputs.CIFAR if kind == "vgg8" else inputs.MNIST)
+    x, labels = data.normalize(batch.images, batch), batch.labels
+    epsilon = EPSILON * (math.sqrt(x[0].numel()) if norm == "l2" else 1)
+
+    def contestants(steps: int) -> dict[str, Callable[[], Tensor]]:
+        functions = {OURS: _ours, "torchattacks": _torchattacks, "foolbox": _foolbox, "ART": _art}
+        return {name: functools.partial(f, network, x, labels, norm, epsilon, steps) for name, f in functions.items()}
+
+    _assert_agreement({name: attack() for name, attack in contestants(steps=2).items()})
+    bare = {"forward-backward": lambda: _forward_backward(network, x, labels)}
+    settings = f"{images} images of {'x'.join(map(str, x.shape[1:]))}, {STEPS} steps of eps/{STEPS}, eps {epsilon:.3g}"
+    return compare(work, contestants(STEPS) | bare, goals, settings)
+
+
+def _ours(network: nn.Sequential, x: Tensor, labels: Tensor, norm: str, epsilon: float, steps: int) -> Tensor:
+    settings = {"epsilon": epsilon, "steps": steps, "step_size": epsilon / steps}
+    return attacks.bim(fuse(network), x, labels, norm=norm, bounds=(0.0, 1.0), **settings)
+
+
+def _torchattacks(network: nn.Module, x: Tensor, labels: Tensor, norm: str, epsilon: float, steps: int) -> Tensor:
+    settings = {"eps": epsilon, "alpha": epsilon / steps, "steps": steps}
+    if norm == "linf":
+        return torchattacks.BIM(network, **settings)(x, labels)
+    return torchattacks.PGDL2(network, random_start=False, **settings)(x, labels)
+
+
+def _foolbox(network: nn.Module, x: Tensor, labels: Tensor, norm: str, epsilon: float, steps: int) -> Tensor:
+    attacks_of_norm = {"linf": foolbox.attacks.LinfBasicIterativeAttack, "l2": foolbox.attacks.L2BasicIterativeAttack}
+    attack = attacks_of_norm[norm](abs_stepsize=epsilon / steps, steps=steps)
+    # `run` is the attack alone; calling the object would test its success too.
+    return attack.run(foolbox.PyTorchModel(network, bounds=(0, 1)), x, labels, epsilon=epsilon)
+
+
+def _art(network: nn.Module, x: Tensor, labels: Tensor, norm: str, epsilon: float, steps: int) -> Tensor:
+    classifier = PyTorchClassifier(network, nn.CrossEntropyLoss(), x.shape[1:], nb_classes=10, clip_values=(0, 1))
+    settings = {"eps": epsilon, "eps_step": epsilon / steps, "max_iter": steps, "batch_size": len(x), "verbose": False}
+    attack = ProjectedGradientDescent(classifier, norm=np.inf if norm == "linf" else 2, **settings)
+    return torch.from_numpy(attack.generate(x.numpy(), labels.numpy()))
+
+
+def _forward_backward(network: nn.Module, x: Tensor, labels: Tensor) -> None:
+    """What no attack on the network as it is can do without: a forward pass and an input gradient each step."""
+    for _ in range(STEPS):
+        point = x.detach().requires_grad_()
+        torch.autograd.grad(F.cross_entropy(network(point), labels), point)
+
+
+def _assert_agreement(adversarial: dict[str, Tensor]) -> None:
+    """The pixels are the same, but for a few at which the gradient is so small that rounding decides its sign."""
+    for peer, theirs in adversarial.items():
+        same = (theirs - adversarial[OURS]).abs() < 0.01 * EPSILON
+        assert same.float().mean() > 0.99, f"{peer} attacks differently: {same.float().mean():.1%} of pixels agree"
+
+
+def curve(work: str) -> list[Result]:
+    """Accuracy at eight epsilons: one path of iterates passes through all of them."""
+    network = inputs.network("vgg8", "batch")
+    test = inputs.dataset(CURVE_IMAGES, inputs.CIFAR)
+    # The labels are the network's own, so that the curve starts at 100 %.
+    test = replace(test, labels=network(data.normalize(test.images, test)).argmax(1))
+    step_size = EPSILON / STEPS
+    evaluations = [
+        Evaluation("bim", epsilon=steps * step_size, steps=steps, step_size=step_size, clip=True) for steps in CURVE_STEPS
+    ]
+    contestants = {
+        OURS: lambda: evaluate(network, test, evaluations, seed=0, image_size=32),
+        "foolbox": lambda: _foolbox_curve(network, test, evaluations),
+    }
+    ours, theirs = (run() for run in contestants.values())
+    assert all(abs(ours[label]["accuracy"] - accuracy) <= 100 / len(test) for label, accuracy in theirs.items())
+    settings = f"{len(test)} images of 3x32x32, l-inf, {', '.join(map(str, CURVE_STEPS))} steps of {step_size:g}"
+    return compare(work, contestants, {"foolbox": 3.0}, settings)
+
+
+def _foolbox_curve(network: nn.Module, test: data.Dataset, evaluations: list[Evaluation]) -> dict[str, float]:
+    """The accuracy in percent of each evaluation, by its label."""
+    model, x = foolbox.PyTorchModel(network, bounds=(0, 1)), data.normalize(test.images, test)
+    accuracies = {}
+    for evaluation in evaluations:
+        attack = foolbox.attacks.LinfBasicIterativeAttack(abs_stepsize=evaluation.step_size, steps=evaluation.steps)
+        _, _, success = attack(model, x, test.labels, epsilons=evaluation.epsilon)
+        accuracies[evaluation.label] = 100 * (1 - success.float().mean().item())
+    return accuracies
+
+
+def _works() -> dict[str, Callable[[], list[Result]]]:
+    bn_goals = {"torchattacks": 1.4, "foolbox": 2.0, "ART": 4.0, "forward-backward": 1.0}
+    cases = [("vgg8-bn", "vgg8", "batch", 128, bn_goals), ("vgg8", "vgg8", None, 32, AHEAD)]
+    cases += [("mlp-bn", "mlp", "batch", 512, AHEAD), ("mlp", "mlp", None, 512, AHEAD)]
+    works = {}
+    for name, kind, batch_norm, images, goals in cases:
+        for norm in ("linf", "l2"):
+            work = f"bim-{norm}-{name}"
+            works[work] = functools.partial(bim, work, kind, batch_norm, norm, images, goals)
+    return works | {"curve-vgg8-bn": functools.partial(curve, "curve-vgg8-bn")}
+
+
+WORKS = _works()
