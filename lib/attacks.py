@@ -87,9 +87,12 @@ def iterates(
     ball = _BALLS[norm](x, labels, epsilon, bounds)
     adversarial = ball.project(x + ball.random(generator)) if random_start else x
     yield adversarial
-    for _ in range(steps):
+    for step in range(1, steps + 1):
         gradient = input_gradient(model, adversarial, labels)
-        adversarial = ball.project(adversarial + ball.step(gradient, step_size))
+        adversarial = ball.step(gradient, step_size).add_(adversarial)
+        # Without a random start the first steps cannot have left the ball yet; BIM with steps of epsilon/N never does.
+        inside = not random_start and step * step_size <= epsilon
+        adversarial = _clip(adversarial, bounds) if inside else ball.project(adversarial)
         yield adversarial
 
 
@@ -166,7 +169,11 @@ class _L2:
     def project(self, point: Tensor) -> Tensor:
         length = self._norm(point - self.x)
         point = torch.lerp(self.x, point, torch.where(length > self.epsilon, self.epsilon / length, 1))
-        return point if self.bounds is None else point.clamp(*self.bounds)
+        return _clip(point, self.bounds)
+
+
+def _clip(points: Tensor, bounds: Bounds | None) -> Tensor:
+    return points if bounds is None else points.clamp(*bounds)
 
 
 _BALLS = {"linf": _Linf, "l2": _L2}

@@ -81,7 +81,41 @@ class _LinearStack(nn.Module):
         self.bias = nn.Parameter(_stacked(layers, "bias"))
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.baddbmm(self.bias[:, None], x, self.weight)
+        device = x.device.type
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+        return _StackedLinear.apply(x.to(dtype), self.weight.to(dtype), self.bias.to(dtype))
+
+
+class _StackedLinear(torch.autograd.Function):
+    """x (S, B, in), weight (S, in, out), bias (S, out) → (S, B, out)."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return _products(x, weight).add_(bias[:, None])
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+        x, weight = ctx.saved_tensors
+        of_x = _products(gradient, weight.transpose(1, 2)) if ctx.needs_input_grad[0] else None
+        return of_x, _products(x.transpose(1, 2), gradient), gradient.sum(1)
+
+
+def _products(a: Tensor, b: Tensor) -> Tensor:
+    """`torch.bmm`, faster: on a CPU it gives every thread whole matrices, so that with 5 on 2 threads one thread waits.
+
+    Those that are left when all threads have had equally many are multiplied one at a time, by all threads together.
+    """
+    threads = torch.get_num_threads() if a.device.type == "cpu" else 1
+    even = len(a) - len(a) % threads
+    if even == len(a):
+        return torch.bmm(a, b)
+    product = a.new_empty(len(a), a.shape[1], b.shape[2])
+    if even:
+        torch.bmm(a[:even], b[:even], out=product[:even])
+    for i in range(even, len(a)):
+        torch.mm(a[i], b[i], out=product[i])
+    return product
 
 
 class _BatchNormStack(nn.Module):

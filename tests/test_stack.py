@@ -164,3 +164,15 @@ def test_a_row_trains_each_network_as_the_textbook_loop_does(norm, augment, monk
     for network, seed in zip(alone, seeds, strict=True):
         plain_fit(network, digits, seed=seed, **shared)
     assert_near(together, alone, tolerance=1e-6)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_products_do_not_depend_on_how_many_threads_share_them(size):
+    a, b = (torch.randn(size, *shape, generator=torch.Generator().manual_seed(0)) for shape in ((7, 4), (4, 3)))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        found = stack._products(a, b.mT.contiguous().mT)
+    finally:
+        torch.set_num_threads(threads)
+    torch.testing.assert_close(found, torch.bmm(a, b))

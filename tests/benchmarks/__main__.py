@@ -13,26 +13,29 @@ import torch
 
 from lib import runs, store
 from tests.benchmarks import attacks, memory, scaling, training
-from tests.benchmarks.timing import THREADS, Result
+from tests.benchmarks.timing import THREADS, Result, compare
 
 RECORD = store.PUBLISHED / "benchmarks.json"
 PACKAGES = ("torch", "torchvision", "torchattacks", "foolbox", "adversarial-robustness-toolbox", "numpy")
-WORKS = attacks.WORKS | training.WORKS | memory.WORKS
-SCALING = "scaling"
+WORKS = attacks.WORKS | training.WORKS
+MEMORY, SCALING = "memory-bim-10000", "scaling"
 
 
 @click.command()
-@click.option("--only", type=click.Choice([*WORKS, SCALING]), metavar="WORK", multiple=True, help="May be repeated.")
+@click.option("--only", type=click.Choice([*WORKS, MEMORY, SCALING]), metavar="WORK", multiple=True, help="May be repeated.")
 @click.option("--output", type=Path, help=f"Where the results go.  [default: {RECORD.name} of the book, of a full run alone]")
 def main(only: tuple[str, ...], output: Path | None) -> None:
     """Measure, print the table and write the results."""
     torch.set_num_threads(THREADS)
-    chosen = only or (*WORKS, SCALING)
+    chosen = only or (*WORKS, MEMORY, SCALING)
     results = []
     for name in chosen:
         if name in WORKS:
             click.echo(f"{name} …", err=True)
-            results += WORKS[name]()
+            results += compare(name, WORKS[name]())
+    if MEMORY in chosen:
+        click.echo(f"{MEMORY} …", err=True)
+        results.append(memory.bim(MEMORY))
     scalings = []
     if SCALING in chosen:
         click.echo(f"{SCALING} …", err=True)

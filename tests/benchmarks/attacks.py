@@ -22,7 +22,7 @@ from lib import attacks, data
 from lib.evaluate import Evaluation, evaluate
 from lib.fuse import fuse
 from tests.benchmarks import inputs
-from tests.benchmarks.timing import OURS, Result, compare
+from tests.benchmarks.timing import OURS, Work
 
 STEPS = 20
 EPSILON = 0.03  # a pixel in l-inf; in l2 that of a change of every pixel by as much
@@ -31,7 +31,7 @@ CURVE_STEPS = tuple(range(2, 17, 2))
 AHEAD = {"torchattacks": 1.0, "foolbox": 1.0, "ART": 1.0}
 
 
-def bim(work: str, kind: str, batch_norm: str | None, norm: str, images: int, goals: dict[str, float]) -> list[Result]:
+def bim(kind: str, batch_norm: str | None, norm: str, images: int, goals: dict[str, float]) -> Work:
     network = inputs.network(kind, batch_norm)
     batch = inputs.dataset(images, inputs.CIFAR if kind == "vgg8" else inputs.MNIST)
     x, labels = data.normalize(batch.images, batch), batch.labels
@@ -41,10 +41,9 @@ def bim(work: str, kind: str, batch_norm: str | None, norm: str, images: int, go
         functions = {OURS: _ours, "torchattacks": _torchattacks, "foolbox": _foolbox, "ART": _art}
         return {name: functools.partial(f, network, x, labels, norm, epsilon, steps) for name, f in functions.items()}
 
-    _assert_agreement({name: attack() for name, attack in contestants(steps=2).items()})
     bare = {"forward-backward": lambda: _forward_backward(network, x, labels)}
     settings = f"{images} images of {'x'.join(map(str, x.shape[1:]))}, {STEPS} steps of eps/{STEPS}, eps {epsilon:.3g}"
-    return compare(work, contestants(STEPS) | bare, goals, settings)
+    return Work(contestants(STEPS) | bare, goals, settings, check=lambda: _assert_agreement(contestants(steps=2)))
 
 
 def _ours(network: nn.Sequential, x: Tensor, labels: Tensor, norm: str, epsilon: float, steps: int) -> Tensor:
@@ -80,14 +79,15 @@ def _forward_backward(network: nn.Module, x: Tensor, labels: Tensor) -> None:
         torch.autograd.grad(F.cross_entropy(network(point), labels), point)
 
 
-def _assert_agreement(adversarial: dict[str, Tensor]) -> None:
+def _assert_agreement(contestants: dict[str, Callable[[], Tensor]]) -> None:
     """The pixels are the same, but for a few at which the gradient is so small that rounding decides its sign."""
+    adversarial = {name: attack() for name, attack in contestants.items()}
     for peer, theirs in adversarial.items():
         same = (theirs - adversarial[OURS]).abs() < 0.01 * EPSILON
         assert same.float().mean() > 0.99, f"{peer} attacks differently: {same.float().mean():.1%} of pixels agree"
 
 
-def curve(work: str) -> list[Result]:
+def curve() -> Work:
     """Accuracy at eight epsilons: one path of iterates passes through all of them."""
     network = inputs.network("vgg8", "batch")
     test = inputs.dataset(CURVE_IMAGES, inputs.CIFAR)
@@ -101,10 +101,13 @@ def curve(work: str) -> list[Result]:
         OURS: lambda: evaluate(network, test, evaluations, seed=0, image_size=32),
         "foolbox": lambda: _foolbox_curve(network, test, evaluations),
     }
-    ours, theirs = (run() for run in contestants.values())
-    assert all(abs(ours[label]["accuracy"] - accuracy) <= 100 / len(test) for label, accuracy in theirs.items())
+
+    def check() -> None:
+        ours, theirs = (run() for run in contestants.values())
+        assert all(abs(ours[label]["accuracy"] - accuracy) <= 100 / len(test) for label, accuracy in theirs.items())
+
     settings = f"{len(test)} images of 3x32x32, l-inf, {', '.join(map(str, CURVE_STEPS))} steps of {step_size:g}"
-    return compare(work, contestants, {"foolbox": 3.0}, settings)
+    return Work(contestants, {"foolbox": 3.0}, settings, check=check)
 
 
 def _foolbox_curve(network: nn.Module, test: data.Dataset, evaluations: list[Evaluation]) -> dict[str, float]:
@@ -118,16 +121,15 @@ def _foolbox_curve(network: nn.Module, test: data.Dataset, evaluations: list[Eva
     return accuracies
 
 
-def _works() -> dict[str, Callable[[], list[Result]]]:
+def _works() -> dict[str, Callable[[], Work]]:
     bn_goals = {"torchattacks": 1.4, "foolbox": 2.0, "ART": 4.0, "forward-backward": 1.0}
     cases = [("vgg8-bn", "vgg8", "batch", 128, bn_goals), ("vgg8", "vgg8", None, 32, AHEAD)]
     cases += [("mlp-bn", "mlp", "batch", 512, AHEAD), ("mlp", "mlp", None, 512, AHEAD)]
     works = {}
     for name, kind, batch_norm, images, goals in cases:
         for norm in ("linf", "l2"):
-            work = f"bim-{norm}-{name}"
-            works[work] = functools.partial(bim, work, kind, batch_norm, norm, images, goals)
-    return works | {"curve-vgg8-bn": functools.partial(curve, "curve-vgg8-bn")}
+            works[f"bim-{norm}-{name}"] = functools.partial(bim, kind, batch_norm, norm, images, goals)
+    return works | {"curve-vgg8-bn": curve}
 
 
 WORKS = _works()

@@ -9,10 +9,9 @@ import numpy as np
 
 from lib.evaluate import Evaluation, evaluate
 from lib.train import fit
-from tests.benchmarks import inputs
-from tests.benchmarks.timing import in_turns
+from tests.benchmarks import inputs, timing
 
-IMAGES = 1_024
+IMAGES = 2_048
 STEPS, STEP_SIZE = 16, 0.001
 SIZES = (28, 56, 84, 112)
 
@@ -33,7 +32,7 @@ def measure(work: str, axis: str, values: tuple[int, ...], prepare: Callable[[in
     runs = {value: prepare(value) for value in values}
     for run in runs.values():  # the warm-up
         run()
-    times = in_turns(runs)
+    times = timing.in_turns({value: partial(timing.seconds, run) for value, run in runs.items()})
     seconds = [statistics.median(times[value]) for value in values]
     slope, _ = np.polyfit(np.log(values), np.log(seconds), 1)
     return Scaling(work, axis, values, seconds, float(slope))

@@ -1,14 +1,33 @@
-"""Ours and its peers, taken in turns: medians of their times and the ratios of these."""
+"""Ours and its peers, taken in turns, each in a process of its own: medians of their times and the ratios of these."""
 
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
+
+from lib.store import REPOSITORY
 
 RUNS = 5
 THREADS = 2
 OURS = "ours"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be done: by ours, `contestants["ours"]`, and by the peers, with the least ratio aimed at for each.
+
+    `check` asserts that all of them do the same.
+    """
+
+    contestants: Mapping[str, Callable[[], Any]]
+    goals: Mapping[str, float]
+    settings: str
+    precision: str = "fp32"
+    check: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -31,25 +50,55 @@ class Result:
     settings: str
 
 
-def compare(
-    work: str, contestants: Mapping[str, Callable[[], Any]], goals: Mapping[str, float], settings: str, precision: str = "fp32"
-) -> list[Result]:
-    """`contestants["ours"]` against each of the others, warm from a run before. `goals`: the least ratio for each peer."""
-    seconds = {name: statistics.median(times) for name, times in in_turns(contestants).items()}
+def compare(name: str, work: Work) -> list[Result]:
+    """Ours against each of the others."""
+    work.check()
+    with ExitStack() as processes:
+        contestants = {who: processes.enter_context(Contestant(name, who)) for who in (OURS, *work.goals)}
+        times = in_turns({who: contestant.run for who, contestant in contestants.items()})
+    seconds = {who: statistics.median(found) for who, found in times.items()}
     ours, results = seconds[OURS], []
-    for peer, goal in goals.items():
+    for peer, goal in work.goals.items():
         ratio = seconds[peer] / ours
-        met = ratio >= goal
-        results.append(Result(work, peer, ratio, f">= {goal:g}", met, ours, seconds[peer], "s", RUNS, precision, settings))
+        both = (ours, seconds[peer], "s", RUNS, work.precision, work.settings)
+        results.append(Result(name, peer, ratio, f">= {goal:g}", ratio >= goal, *both))
     return results
 
 
-def in_turns(contestants: Mapping[Any, Callable[[], Any]]) -> dict[Any, list[float]]:
+class Contestant:
+    """One side of a comparison in a fresh process, warm from a run before, so that no library works in another's memory."""
+
+    def __init__(self, work: str, who: str):
+        self.command = [sys.executable, "-m", "tests.benchmarks.contestant", work, who]
+
+    def __enter__(self) -> "Contestant":
+        self.process = subprocess.Popen(
+            self.command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        self.run()
+        return self
+
+    def run(self) -> float:
+        """Seconds that it took, by its own clock."""
+        self.process.stdin.write("run\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
+
+    def __exit__(self, *error: object) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def in_turns(contestants: Mapping[Any, Callable[[], float]]) -> dict[Any, list[float]]:
     """Seconds of `RUNS` runs of each. A, B, A, B, …: what slows the machine down for a while slows all of them down."""
     times: dict[Any, list[float]] = {name: [] for name in contestants}
     for _ in range(RUNS):
         for name, run in contestants.items():
-            started = time.perf_counter()
-            run()
-            times[name].append(time.perf_counter() - started)
+            times[name].append(run())
     return times
+
+
+def seconds(run: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started

@@ -2,7 +2,7 @@
 
 import copy
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -13,52 +13,45 @@ from torchvision import datasets, transforms
 from lib import data, models
 from lib.train import fit
 from tests.benchmarks import inputs
-from tests.benchmarks.timing import OURS, Result, compare
+from tests.benchmarks.timing import OURS, Work
 
 BATCH_SIZE, LR = 128, 0.01
-WARM_UP_IMAGES = 2 * BATCH_SIZE
-MLP_SEEDS, MLP_IMAGES = 5, 4_000
+MLP_SEEDS, MLP_IMAGES = 5, 12_000
 VGG_IMAGES = 1_024
 
 
-def mlps(work: str, hidden: tuple[int, ...], dataloader_goal: float) -> list[Result]:
+def mlps(hidden: tuple[int, ...], dataloader_goal: float) -> Work:
     """Five networks of different seeds, all at once against one after another."""
     seeds = list(range(MLP_SEEDS))
     networks = [models.initialize(models.mlp(784, hidden), "default", data.generator(seed, "init")) for seed in seeds]
     train = inputs.dataset(MLP_IMAGES, inputs.MNIST)
     settings = {"image_size": 28, "epochs": 1, "batch_size": BATCH_SIZE, "lr": LR}
 
-    def contestants(train: data.Dataset) -> dict[str, Callable[[], object]]:
-        stacked, apart, in_memory = (copy.deepcopy(networks) for _ in range(3))
-        return {
-            OURS: lambda: fit(stacked, train, seeds=seeds, **settings),
-            "dataloader": lambda: [epoch(network, _loader(train)) for network in apart],
-            "in-memory": lambda: [epoch(network, _in_memory(train)) for network in in_memory],
-        }
-
-    _warm_up(contestants, train)
+    stacked, apart, in_memory = (copy.deepcopy(networks) for _ in range(3))
+    contestants = {
+        OURS: lambda: fit(stacked, train, seeds=seeds, **settings),
+        "dataloader": lambda: [epoch(network, _loader(train)) for network in apart],
+        "in-memory": lambda: [epoch(network, _in_memory(train)) for network in in_memory],
+    }
     goals = {"dataloader": dataloader_goal, "in-memory": 1.0}
     described = f"{MLP_SEEDS} MLPs {'-'.join(map(str, hidden))}, {MLP_IMAGES} images of 1x28x28 once, batches of {BATCH_SIZE}"
-    return compare(work, contestants(train), goals, described)
+    return Work(contestants, goals, described)
 
 
-def vgg(work: str, precision: str, goal: float) -> list[Result]:
+def vgg(precision: str, goal: float) -> Work:
     """VGG8 with batch norm, with random crops and flips."""
     network, train = inputs.network("vgg8", "batch"), inputs.dataset(VGG_IMAGES, inputs.CIFAR)
     sgd = {"lr": LR, "momentum": 0.9, "weight_decay": 5e-4}
     settings = {"image_size": 32, "epochs": 1, "batch_size": BATCH_SIZE, "augment": True, "precision": precision}
     augmentation = (transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip())
 
-    def contestants(train: data.Dataset) -> dict[str, Callable[[], object]]:
-        ours, theirs = copy.deepcopy(network), copy.deepcopy(network)
-        return {
-            OURS: lambda: fit([ours], train, seeds=[0], **settings, **sgd),
-            "dataloader": lambda: epoch(theirs, _loader(train, *augmentation), **sgd),
-        }
-
-    _warm_up(contestants, train)
+    ours, theirs = copy.deepcopy(network), copy.deepcopy(network)
+    contestants = {
+        OURS: lambda: fit([ours], train, seeds=[0], **settings, **sgd),
+        "dataloader": lambda: epoch(theirs, _loader(train, *augmentation), **sgd),
+    }
     described = f"VGG8-BN, {VGG_IMAGES} images of 3x32x32 once, crop and flip, batches of {BATCH_SIZE}; theirs in fp32"
-    return compare(work, contestants(train), {"dataloader": goal}, described, precision)
+    return Work(contestants, {"dataloader": goal}, described, precision)
 
 
 def epoch(network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], lr: float = LR, **sgd: float) -> None:
@@ -89,15 +82,10 @@ def _in_memory(train: data.Dataset) -> Iterator[tuple[Tensor, Tensor]]:
         yield x[batch], train.labels[batch]
 
 
-def _warm_up(contestants: Callable[[data.Dataset], dict[str, Callable[[], object]]], train: data.Dataset) -> None:
-    for run in contestants(inputs.first(train, WARM_UP_IMAGES)).values():
-        run()
-
-
 WORKS = {
-    "mlp-5-seeds-w256": functools.partial(mlps, "mlp-5-seeds-w256", (256, 256), 9.0),
-    "mlp-5-seeds-w392": functools.partial(mlps, "mlp-5-seeds-w392", (392, 196), 6.0),
-    "mlp-5-seeds-w1000": functools.partial(mlps, "mlp-5-seeds-w1000", (1000, 1000), 2.5),
-    "vgg8-epoch": functools.partial(vgg, "vgg8-epoch", "fp32", 1.4),
-    "vgg8-epoch-bf16": functools.partial(vgg, "vgg8-epoch-bf16", "bf16", 2.5),
+    "mlp-5-seeds-w256": functools.partial(mlps, (256, 256), 9.0),
+    "mlp-5-seeds-w392": functools.partial(mlps, (392, 196), 6.0),
+    "mlp-5-seeds-w1000": functools.partial(mlps, (1000, 1000), 2.5),
+    "vgg8-epoch": functools.partial(vgg, "fp32", 1.4),
+    "vgg8-epoch-bf16": functools.partial(vgg, "bf16", 2.5),
 }
