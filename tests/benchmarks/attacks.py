@@ -1,7 +1,8 @@
 """The basic iterative method and robustness curves, against torchattacks, foolbox and ART on the same network.
 
 Every library attacks the same images in [0, 1], clipped to that range, at the same labels with the same steps and no
-random start, through its documented call. Ours is given the network after `fuse`, which is part of its time.
+random start, through its documented call. Ours is given the network after `fuse`, which is part of its time. The libraries
+are imported where they are used: a process in which one is measured holds no other.
 """
 
 import functools
@@ -9,12 +10,8 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-import foolbox
 import numpy as np
 import torch
-import torchattacks
-from art.attacks.evasion import ProjectedGradientDescent
-from art.estimators.classification import PyTorchClassifier
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -52,6 +49,8 @@ def _ours(network: nn.Sequential, x: Tensor, labels: Tensor, norm: str, epsilon:
 
 
 def _torchattacks(network: nn.Module, x: Tensor, labels: Tensor, norm: str, epsilon: float, steps: int) -> Tensor:
+    import torchattacks
+
     settings = {"eps": epsilon, "alpha": epsilon / steps, "steps": steps}
     if norm == "linf":
         return torchattacks.BIM(network, **settings)(x, labels)
@@ -59,6 +58,8 @@ def _torchattacks(network: nn.Module, x: Tensor, labels: Tensor, norm: str, epsi
 
 
 def _foolbox(network: nn.Module, x: Tensor, labels: Tensor, norm: str, epsilon: float, steps: int) -> Tensor:
+    import foolbox
+
     attacks_of_norm = {"linf": foolbox.attacks.LinfBasicIterativeAttack, "l2": foolbox.attacks.L2BasicIterativeAttack}
     attack = attacks_of_norm[norm](abs_stepsize=epsilon / steps, steps=steps)
     # `run` is the attack alone; calling the object would test its success too.
@@ -66,6 +67,9 @@ def _foolbox(network: nn.Module, x: Tensor, labels: Tensor, norm: str, epsilon: 
 
 
 def _art(network: nn.Module, x: Tensor, labels: Tensor, norm: str, epsilon: float, steps: int) -> Tensor:
+    from art.attacks.evasion import ProjectedGradientDescent
+    from art.estimators.classification import PyTorchClassifier
+
     classifier = PyTorchClassifier(network, nn.CrossEntropyLoss(), x.shape[1:], nb_classes=10, clip_values=(0, 1))
     settings = {"eps": epsilon, "eps_step": epsilon / steps, "max_iter": steps, "batch_size": len(x), "verbose": False}
     attack = ProjectedGradientDescent(classifier, norm=np.inf if norm == "linf" else 2, **settings)
@@ -112,6 +116,8 @@ def curve() -> Work:
 
 def _foolbox_curve(network: nn.Module, test: data.Dataset, evaluations: list[Evaluation]) -> dict[str, float]:
     """The accuracy in percent of each evaluation, by its label."""
+    import foolbox
+
     model, x = foolbox.PyTorchModel(network, bounds=(0, 1)), data.normalize(test.images, test)
     accuracies = {}
     for evaluation in evaluations:
@@ -123,7 +129,7 @@ def _foolbox_curve(network: nn.Module, test: data.Dataset, evaluations: list[Eva
 
 def _works() -> dict[str, Callable[[], Work]]:
     bn_goals = {"torchattacks": 1.4, "foolbox": 2.0, "ART": 4.0, "forward-backward": 1.0}
-    cases = [("vgg8-bn", "vgg8", "batch", 128, bn_goals), ("vgg8", "vgg8", None, 32, AHEAD)]
+    cases = [("vgg8-bn", "vgg8", "batch", 64, bn_goals), ("vgg8", "vgg8", None, 32, AHEAD)]
     cases += [("mlp-bn", "mlp", "batch", 512, AHEAD), ("mlp", "mlp", None, 512, AHEAD)]
     works = {}
     for name, kind, batch_norm, images, goals in cases:

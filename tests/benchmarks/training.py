@@ -16,8 +16,8 @@ from tests.benchmarks import inputs
 from tests.benchmarks.timing import OURS, Work
 
 BATCH_SIZE, LR = 128, 0.01
-MLP_SEEDS, MLP_IMAGES = 5, 12_000
-VGG_IMAGES = 1_024
+MLP_SEEDS, MLP_IMAGES = 5, 8_000
+VGG_IMAGES = 512
 
 
 def mlps(hidden: tuple[int, ...], dataloader_goal: float) -> Work:
