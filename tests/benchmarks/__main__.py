@@ -50,7 +50,7 @@ def main(only: tuple[str, ...], output: Path | None) -> None:
     path = output or (None if only else RECORD)
     if path:
         record = {"machine": machine, "results": list(map(asdict, results)), "scaling": list(map(asdict, scalings))}
-        path.write_text(json.dumps(record, indent=1) + "\n")
+        path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
         click.echo(f"\nwritten to {path}")
 
 

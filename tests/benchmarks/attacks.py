@@ -25,7 +25,7 @@ STEPS = 20
 EPSILON = 0.03  # a pixel in l-inf; in l2 that of a change of every pixel by as much
 CURVE_IMAGES = 32
 CURVE_STEPS = tuple(range(2, 17, 2))
-AHEAD = {"torchattacks": 1.0, "foolbox": 1.0, "ART": 1.0}
+AHEAD = {"torchattacks": 1.0, "foolbox": 1.0, "art": 1.0}
 
 
 def bim(kind: str, batch_norm: str | None, norm: str, images: int, goals: dict[str, float]) -> Work:
@@ -35,7 +35,7 @@ def bim(kind: str, batch_norm: str | None, norm: str, images: int, goals: dict[s
     epsilon = EPSILON * (math.sqrt(x[0].numel()) if norm == "l2" else 1)
 
     def contestants(steps: int) -> dict[str, Callable[[], Tensor]]:
-        functions = {OURS: _ours, "torchattacks": _torchattacks, "foolbox": _foolbox, "ART": _art}
+        functions = {OURS: _ours, "torchattacks": _torchattacks, "foolbox": _foolbox, "art": _art}
         return {name: functools.partial(f, network, x, labels, norm, epsilon, steps) for name, f in functions.items()}
 
     bare = {"forward-backward": lambda: _forward_backward(network, x, labels)}
@@ -128,7 +128,7 @@ def _foolbox_curve(network: nn.Module, test: data.Dataset, evaluations: list[Eva
 
 
 def _works() -> dict[str, Callable[[], Work]]:
-    bn_goals = {"torchattacks": 1.4, "foolbox": 2.0, "ART": 4.0, "forward-backward": 1.0}
+    bn_goals = {"torchattacks": 1.4, "foolbox": 2.0, "art": 4.0, "forward-backward": 1.0}
     cases = [("vgg8-bn", "vgg8", "batch", 64, bn_goals), ("vgg8", "vgg8", None, 32, AHEAD)]
     cases += [("mlp-bn", "mlp", "batch", 512, AHEAD), ("mlp", "mlp", None, 512, AHEAD)]
     works = {}

@@ -33,7 +33,7 @@ def bim(work: str) -> Result:
     ours, one_batch = map(statistics.median, peaks.values())
     ratio = ours / one_batch
     settings = f"l-inf, {STEPS} steps, VGG8-BN of {WIDTH:g} width, 3x32x32, batches of {BATCH_SIZE}; the ratio is ours / theirs"
-    return Result(work, "one-batch", ratio, f"<= {GOAL:g}", ratio <= GOAL, ours, one_batch, "MiB", RUNS, "fp32", settings)
+    return Result(work, "one-batch", ratio, f"≤ {GOAL:g}", ratio <= GOAL, ours, one_batch, "MiB", RUNS, "fp32", settings)
 
 
 def peak(images: int) -> float:

@@ -61,7 +61,7 @@ def compare(name: str, work: Work) -> list[Result]:
     for peer, goal in work.goals.items():
         ratio = seconds[peer] / ours
         both = (ours, seconds[peer], "s", RUNS, work.precision, work.settings)
-        results.append(Result(name, peer, ratio, f">= {goal:g}", ratio >= goal, *both))
+        results.append(Result(name, peer, ratio, f"≥ {goal:g}", ratio >= goal, *both))
     return results
 
 
