@@ -33,9 +33,12 @@ class Duration(click.ParamType):
     name = "duration"
 
     def convert(self, value, param, ctx) -> float:
-        if not re.fullmatch(r"(\d+(\.\d+)?[smhd]\s*)+", value):
+        if not re.fullmatch(r"(\d+(\.\d+)?[smh]\s*)+", value):
             self.fail(f"{value!r} is not a duration; write 90s, 9m or 1h30m", param, ctx)
-        return pd.Timedelta(value).total_seconds()
+        try:
+            return pd.Timedelta(value).total_seconds()
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is too long", param, ctx)
 
 
 scale_option = click.option("--scale", type=click.Choice(SCALES), default="quick", show_default=True, help="How much is computed.")

@@ -137,7 +137,7 @@ class _Linf:
         return torch.empty_like(self.low).uniform_(-self.epsilon, self.epsilon, generator=generator)
 
     def step(self, gradient: Tensor, size: float) -> Tensor:
-        return gradient.sign_().mul_(size)
+        return gradient.sign().mul_(size)
 
     def project(self, point: Tensor) -> Tensor:
         return point.clamp(self.low, self.high)
@@ -163,7 +163,7 @@ class _L2:
         # Dividing by the largest entry first keeps the squares of tiny gradients from underflowing: no floor is needed,
         # the step has its full length at any scale of the loss, and a gradient that is exactly zero stays zero.
         largest = _expand(gradient.flatten(self.labels.ndim).abs().amax(-1), gradient)
-        scaled = gradient.div_(torch.where(largest > 0, largest, 1))
+        scaled = gradient / torch.where(largest > 0, largest, 1)
         return scaled.mul_(size / torch.where(largest > 0, self._norm(scaled), 1))
 
     def project(self, point: Tensor) -> Tensor:

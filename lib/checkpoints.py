@@ -40,8 +40,8 @@ class Budget:
 class Checkpoint:
     """A file from which an interrupted training goes on: tensors as safetensors, all else as JSON in its header.
 
-    It is written in one piece or not at all. One that is damaged is reported and ignored; so is one of other `code`, as a
-    result must not come from two versions of it.
+    It is written in one piece or not at all. One that is damaged is reported and ignored. One of other `code` is ignored:
+    a result must not come from two versions of it.
     """
 
     def __init__(self, path: Path, code: str | None = None):

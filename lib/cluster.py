@@ -56,20 +56,24 @@ def connect(scheduler: str) -> Iterator[Client]:
             yield client
 
 
-def compute(client: Client, task: Callable[[Group], Result], groups: Iterable[Group]) -> Iterator[tuple[Group, Result]]:
+def compute(
+    client: Client, task: Callable[[Group], Result], groups: Iterable[Group], timeout: float | None = None
+) -> Iterator[tuple[Group, Result]]:
     """Each group with `task(group)`, in the order in which they finish; `task` must be picklable.
 
-    The task of a worker that dies runs again on another. Raises what a task raises, after all that finished before, and
+    The task of a worker that dies runs again on another. Ends after `timeout` seconds with what is done. Raises what a task raises, after all that finished before, and
     ClusterError when the scheduler is lost or the workers of one task die again and again.
     """
     code = _code()
     groups = {client.submit(_run, task, group, code, pure=False): group for group in groups}
     try:
-        for batch in as_completed(list(groups), loop=client.loop).batches():
+        for batch in as_completed(list(groups), loop=client.loop, timeout=timeout).batches():
             for future in sorted(batch, key=lambda future: future.status != "finished"):
                 result = future.result()
                 future.release()  # else the death of the worker that holds the result would have it computed again
                 yield groups.pop(future), result
+    except TimeoutError:
+        return
     except (CancelledError, OSError) as error:
         if future.status == "error":
             raise  # the task's own
@@ -110,7 +114,7 @@ def _local_cluster(size: int) -> Iterator[SpecCluster]:
     scheduler = {"cls": Scheduler, "options": options}
     # PyTorch reads these when it is imported, which in a new process may be before `env` is applied. So Dask sets them in
     # this process, for the workers to inherit, unless the user has set them. It leaves them there; we do not.
-    threads = dict.fromkeys(["OMP_NUM_THREADS", "MKL_NUM_THREADS"], max(1, CPU_COUNT // size))
+    threads = dict.fromkeys(["OMP_NUM_THREADS", "MKL_NUM_THREADS"], os.environ.get("OMP_NUM_THREADS") or max(1, CPU_COUNT // size))
     left = {*threads, "PYTHONHASHSEED"} - set(os.environ)
     try:
         with (
@@ -130,10 +134,10 @@ def _gpus() -> list[str]:
     return names.split(",")[:count]
 
 
-def _code() -> str | None:
-    from lib.runs import commit  # lib.runs itself imports this module
+def _code() -> str:
+    from lib.runs import code  # lib.runs itself imports this module
 
-    return commit()
+    return code()
 
 
 def _codes(client: Client) -> dict[str, object]:
@@ -144,15 +148,15 @@ def _codes(client: Client) -> dict[str, object]:
         return {"the scheduler": error}
 
 
-def _run(task: Callable[[Group], Result], group: Group, code: str | None) -> Result:
+def _run(task: Callable[[Group], Result], group: Group, code: str) -> Result:
     """On a worker; it may have joined after the client compared the code."""
     if _code() != code:
         raise _other_code(get_worker().address, _code(), code)
     return task(group)
 
 
-def _other_code(who: str, theirs: object, ours: str | None) -> ClusterError:
+def _other_code(who: str, theirs: object, ours: str) -> ClusterError:
     return ClusterError(
-        f"{who} has other code than this process: {theirs} instead of commit {ours}. Records of two versions must not mix: "
+        f"{who} has other code than this process: {theirs} instead of {ours}. Records of two versions must not mix in a run: "
         "check out the same commit there and start it again, in the root of the repository"
     )

@@ -16,11 +16,11 @@ def benchmarks() -> dict:
     return json.loads((store.PUBLISHED / "benchmarks.json").read_text())
 
 
-def ratios(name: str, caption: str, *, peers: tuple[str, ...]) -> Table:
-    """Ours against these peers: one row a work."""
+def ratios(name: str, caption: str, *, peers: tuple[str, ...], precision: str = "fp32") -> Table:
+    """Ours, in one precision, against these peers: one row a work."""
     found, rows = benchmarks(), []
     for result in found["results"]:
-        if result["peer"] in peers:
+        if result["peer"] in peers and result["precision"] == precision:
             both = " / ".join(f"{result[who]:.3g} {result['unit']}" for who in ("ours", "theirs"))
             met = "met" if result["met"] else "not met"
             rows.append(
@@ -32,7 +32,7 @@ def ratios(name: str, caption: str, *, peers: tuple[str, ...]) -> Table:
                     "goal": f"{result['goal']}, {met}",
                 }
             )
-    return Table(name, f"{caption} {_machine(found['machine'])}", pd.DataFrame(rows))
+    return Table(name, f"{caption} {precision}. {_machine(found['machine'])}", pd.DataFrame(rows))
 
 
 def _machine(machine: dict) -> str:
@@ -46,16 +46,18 @@ def growth() -> Figure:
     """Seconds against what they grow with, both on logarithmic axes, with the measured slopes."""
     found = benchmarks()["scaling"]
     names = list(dict.fromkeys(curve["axis"] for curve in found))
-    figure, axes = plt.subplots(1, len(names), figsize=(12, 3.6), layout="constrained")
+    figure, axes = plt.subplots(1, len(names), figsize=(12, 3.6), sharey=True, layout="constrained")
     for axis, name in zip(axes, names, strict=True):
         curves = [curve for curve in found if curve["axis"] == name]
         for curve, marker, line in zip(curves, "os^D", ("-", "--", ":", "-."), strict=False):
             label = f"{curve['work']}: slope {curve['slope']:.2f}"
             axis.loglog(curve["values"], curve["seconds"], marker=marker, linestyle=line, label=label)
-        axis.set(xlabel=name, ylabel="seconds")
+        axis.set(xlabel=name)
+        axis.grid(alpha=0.3)
         axis.set_xticks(curves[0]["values"], map(str, curves[0]["values"]))
         axis.minorticks_off()
         axis.legend(fontsize="x-small")
+    axes[0].set_ylabel("seconds")
     plt.close(figure)
     return figure
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -87,7 +88,7 @@ def evaluate(
     Returns for each evaluation's label `accuracy` in percent, `loss` in nats and, for attacks, `zero_gradients`: how many
     images stayed as they were because their gradient is exactly zero (they look robust and are not). The result does not
     depend on `batch_size`, except with batch statistics, whose batches are those of training, 128.
-    `on_batch` gets the fraction done of the evaluation and its label.
+    `on_batch` gets the fraction done of the evaluation and its label, after every batch and every step of an attack.
     """
     evaluations, results = list(dict.fromkeys(evaluations)), {}
     if len({evaluation.label for evaluation in evaluations}) < len(evaluations):
@@ -107,8 +108,9 @@ def evaluate(
         with frozen(body, longest.batch_statistics):
             for start in range(0, len(test), step):
                 batch = slice(start, start + step)
+                on_step = partial(on_batch, start / len(test), longest.label)
                 clean, labels = _inputs(test, batch, noise, size, longest.space, bounds), test.labels[batch]
-                for evaluation, inputs in _perturbed(model, clean, labels, path, bounds):
+                for evaluation, inputs in _perturbed(model, clean, labels, path, bounds, on_step):
                     sums[evaluation] += _count(model(inputs), labels, inputs, clean)
                 on_batch(min(1.0, (start + step) / len(test)), longest.label)
         for evaluation, (correct, loss, unchanged) in ((e, total.tolist()) for e, total in sums.items()):
@@ -160,7 +162,12 @@ def _paths(evaluations: Iterable[Evaluation]) -> list[list[Evaluation]]:
 
 
 def _perturbed(
-    model: attacks.Model, clean: Tensor, labels: Tensor, path: list[Evaluation], bounds: attacks.Bounds | None
+    model: attacks.Model,
+    clean: Tensor,
+    labels: Tensor,
+    path: list[Evaluation],
+    bounds: attacks.Bounds | None,
+    on_step: Callable[[], None],
 ) -> Iterator[tuple[Evaluation, Tensor]]:
     """Each evaluation of the path with its inputs."""
     longest = path[-1]
@@ -170,6 +177,7 @@ def _perturbed(
         settings = {"norm": longest.norm, "epsilon": longest.epsilon, "step_size": longest.step_size}
         run = attacks.iterates(model, clean, labels, steps=longest.steps, bounds=bounds, **settings)
         for step, iterate in enumerate(run):
+            on_step()
             yield from ((evaluation, iterate) for evaluation in path if evaluation.steps == step)
     else:
         yield longest, clean

@@ -63,7 +63,7 @@ class Trial:
 
     @property
     def stackable(self) -> bool:
-        """Whether several seeds at once train faster than one after another."""
+        """Whether several seeds are trained side by side."""
         return self.architecture == "mlp"
 
     def __str__(self) -> str:

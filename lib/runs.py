@@ -6,6 +6,7 @@ has a checkpoint there.
 
 import contextlib
 import functools
+import hashlib
 import math
 import os
 import platform
@@ -68,7 +69,7 @@ def run(
     if not scheduler:
         resolve_device(device)
     folder = runs_root(store)
-    commit()  # read now: what runs is the code as it is at the start
+    commit(), code()  # read now: what runs is the code as it is at the start
     records = {trial: record for trial in trials if (record := read_record(trial, folder))}
     groups = defaultdict(list)
     for trial in dict.fromkeys(trials):
@@ -78,13 +79,18 @@ def run(
     bar_options = {"initial": len(records), "bar_format": BAR, "miniters": 0, "mininterval": 0.2, "disable": not progress}
     workers = cluster.connect(scheduler) if scheduler and groups else contextlib.nullcontext()
     with workers as client, tqdm(total=len(trials), **bar_options) as bar:
-        results = _on_cluster(compute, groups.values(), client, bar) if client else _here(compute, groups.values(), bar)
+        if client:
+            timeout = None if budget is None else max(0.0, end - time.time() - Budget.RESERVE)
+            results = _on_cluster(compute, groups.values(), client, timeout, bar)
+        else:
+            results = _here(compute, groups.values(), bar)
         for trial, record in results:
             write_record(trial, record, folder)
             records[trial] = record
-    for shared, group in groups.items():
-        if all(trial in records for trial in group):
-            _checkpoint(shared, folder).delete()
+    for shared in groups:
+        checkpoint = _checkpoint(shared, folder)
+        if all(read_record(replace(shared, seed=seed), folder) for seed in checkpoint.seeds()):
+            checkpoint.delete()
     if len(records) < len(set(trials)):
         raise OutOfTime(f"the time is over with {len(records)} of {len(trials)} trials finished; run again to go on")
     return [records[trial] for trial in trials]
@@ -103,8 +109,10 @@ def _here(compute: Callable[..., Results], groups: Iterable[list[Trial]], bar: t
             return
 
 
-def _on_cluster(compute: Callable[..., Results], groups: Iterable[list[Trial]], client: Client, bar: tqdm) -> Results:
-    for _, results in cluster.compute(client, functools.partial(_all, compute), groups):
+def _on_cluster(
+    compute: Callable[..., Results], groups: Iterable[list[Trial]], client: Client, timeout: float | None, bar: tqdm
+) -> Results:
+    for _, results in cluster.compute(client, functools.partial(_all, compute), groups, timeout):
         bar.update(len(results))
         yield from results
 
@@ -120,18 +128,19 @@ def _shared(trial: Trial) -> Trial:
 
 
 def _checkpoint(trial: Trial, folder: Path) -> Checkpoint:
-    return Checkpoint(folder / f"{_shared(trial).id}.safetensors", commit())
+    return Checkpoint(folder / f"{_shared(trial).id}.safetensors", code())
 
 
 def _compute(
     group: list[Trial], *, device: str, data_root: str | Path | None, store: str | Path | None, end: float, bar: tqdm
 ) -> Results:
     """Train and evaluate trials that differ in their seed alone. Stops early, with fewer results, before the time `end`."""
-    trial, budget, checkpoint = group[0], Budget(end), _checkpoint(group[0], runs_root(store))
+    trial, budget = group[0], Budget(end)
     device = resolve_device(device)
     training_set = data.load(trial.dataset, "train", data_root, device)
     names = dict.fromkeys(evaluation.dataset for evaluation in trial.evaluations)
     test_sets = {name: data.load(name or trial.dataset, "test", data_root, device) for name in names}
+    checkpoint = _checkpoint(trial, runs_root(store))
     seeds = checkpoint.seeds()
     if not {trial.seed for trial in group} <= set(seeds):
         seeds = [trial.seed for trial in group]
@@ -220,6 +229,13 @@ def build(trial: Trial, training_set: data.Dataset) -> torch.nn.Sequential:
         network = models.linear(channels * trial.image_size**2, classes)
     network = models.initialize(network, trial.init, data.generator(trial.seed, "init"))
     return network.to(training_set.images.device)
+
+
+@functools.cache
+def code() -> str:
+    """What identifies the code of `lib` as it is, committed or not: half a training by one version is not gone on by another."""
+    files = sorted((REPOSITORY / "lib").glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
 @functools.cache

@@ -36,7 +36,7 @@ class Stack(nn.Module):
     """Several networks of one architecture as one: (S, B, C, H, W) → logits (S, B, classes), the s-th network on x[s].
 
     Their weights lie stacked along a new first axis, so that one batched product serves all of them. Small networks
-    train several times faster so, and each as it would alone.
+    train far faster so where the cost is that of starting many small operations, and each as it would alone.
     """
 
     def __init__(self, networks: list[nn.Sequential]):

@@ -90,13 +90,17 @@ def publish(experiment: str, scale: str, store: str | Path | None = None) -> tup
             records.append({"experiment": experiment, "scale": scale} | record)
     if not records:
         raise RunError(f"no trial of {experiment} at the {scale} scale is finished in {folder}; run it first")
-    path = PUBLISHED / scale / f"{experiment}.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(record) + "\n" for record in records))
-    return path, len(records), len(trials) - len(records)
+    path, missing = PUBLISHED / scale / f"{experiment}.jsonl", len(trials) - len(records)
+    known = [trial.settings for trial in trials]
+    records += [record for record in before.values() if record["trial"] not in known]  # of seeds beyond the scale's own
+    write_in_one_piece(path, "".join(json.dumps(record) + "\n" for record in records).encode())
+    return path, len(records), missing
 
 
 def published(experiment: str, scale: str) -> list[dict]:
     """The published records of an experiment at a scale, empty when there are none."""
     path = PUBLISHED / scale / f"{experiment}.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    try:
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    except ValueError as error:
+        raise RunError(f"{path} is damaged ({error}); restore it with `git checkout` and publish again") from error

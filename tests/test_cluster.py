@@ -185,8 +185,8 @@ def test_an_error_of_a_task_comes_as_itself_after_what_was_finished(client, tmp_
 
 
 def test_workers_with_other_code_are_refused(client, monkeypatch):
-    monkeypatch.setattr(runs, "commit", lambda: "another")
-    message = "tcp://127.* has other code.*instead of commit another.*check out the same commit"
+    monkeypatch.setattr(runs, "code", lambda: "another")
+    message = "tcp://127.* has other code.*instead of another.*check out the same commit"
     with pytest.raises(ClusterError, match=message), cluster.connect(client.scheduler.address):
         pass
     with pytest.raises(ClusterError, match="tcp://127.* has other code"):  # of a worker that joined later

@@ -442,7 +442,7 @@ def test_a_sweep_out_of_time_has_a_checkpoint_of_its_training(sweep, steps, tick
         sweep(LONG, budget=8)
     (name,) = left_over(tmp_path)
     assert name == f"{LONG[0].id}.safetensors" and not files(tmp_path)
-    _, state = Checkpoint(tmp_path / name, runs.commit()).load()
+    _, state = Checkpoint(tmp_path / name, runs.code()).load()
     assert state["seeds"] == [0, 1] and 0 < len(steps) == 4 * (state["epoch"] - 1) + state["batch"] < 12
 
 
@@ -507,10 +507,10 @@ def test_a_checkpoint_without_all_missing_seeds_is_not_used(sweep, fitted, steps
     assert fitted == [[1, 2]] and len(steps) == 1 and left_over(tmp_path) == []
 
 
-def test_a_checkpoint_of_another_commit_is_not_used(sweep, steps, monkeypatch, undisturbed, tmp_path):
+def test_a_checkpoint_of_other_code_is_not_used(sweep, steps, monkeypatch, undisturbed, tmp_path):
     long_ago(monkeypatch)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(runs, "commit", lambda: "0" * 40)
+        patch.setattr(runs, "code", lambda: "0" * 40)
         interrupt_after(patch, 1)
         sweep(LONG[:2])
     steps.clear()
@@ -573,7 +573,7 @@ def test_a_training_killed_again_and_again_goes_on_bit_for_bit(host, sweep, step
         checkpoint = tmp_path / f"{replace(trial[0], seed=0).id}.safetensors"
         assert checkpoint.exists() == (saved > 0) and not files(tmp_path)
         if saved:
-            _, state = Checkpoint(checkpoint, runs.commit()).load()
+            _, state = Checkpoint(checkpoint, runs.code()).load()
             assert 4 * (state["epoch"] - 1) + state["batch"] == saved
     assert saved == 12
     (record,) = sweep(trial)

@@ -19,7 +19,7 @@ from common import (
 )
 from torch import nn
 
-from lib import data, models
+from lib import data, models, stack
 from lib.stack import Row, Stack, side_by_side
 from lib.train import fit
 

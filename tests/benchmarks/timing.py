@@ -73,7 +73,7 @@ class Contestant:
 
     def __enter__(self) -> "Contestant":
         self.process = subprocess.Popen(
-            self.command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            self.command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self.run()
         return self
@@ -82,7 +82,9 @@ class Contestant:
         """Seconds that it took, by its own clock."""
         self.process.stdin.write("run\n")
         self.process.stdin.flush()
-        return float(self.process.stdout.readline())
+        if not (line := self.process.stdout.readline()):
+            raise RuntimeError(f"{' '.join(self.command)} failed; see above")
+        return float(line)
 
     def __exit__(self, *error: object) -> None:
         self.process.stdin.close()
