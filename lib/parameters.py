@@ -9,7 +9,16 @@ import difflib
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from lib import cluster
 from lib.experiments import LINEAR_SIZES, SCALES
@@ -68,12 +77,22 @@ class Parameters(BaseModel):
 
     scale: Literal[SCALES] = Field("quick", description=", ".join(SCALES))
     seeds: Count = Field(None, description="a whole number from 1, or None for as many as the scale has")
-    epochs: Count = Field(None, description="a whole number from 1, or None for as many as the scale has")
+    epochs: Count = Field(
+        None, description="a whole number from 1, or None for as many as the scale has; None alone at the paper scale"
+    )
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
     data_root: Annotated[str | None, BeforeValidator(_path)] = Field(
         None, description="the folder of the data sets, or None for $BATCHNORM_DATA or the user's cache"
     )
     scheduler: str = Field("", pattern=cluster.PATTERN, description=cluster.ALLOWED)
+
+    @field_validator("epochs")
+    @classmethod
+    def _the_papers_own(cls, epochs: int | None, info: ValidationInfo) -> int | None:
+        """Verdicts on numbers are about the paper's settings: no other number of epochs may carry that name."""
+        if epochs is not None and info.data.get("scale") == "paper":
+            raise ValueError("the paper scale has the paper's epochs")
+        return epochs
 
 
 class InputDimension(Parameters):

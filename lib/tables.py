@@ -126,7 +126,13 @@ def invariance(results: pd.DataFrame, name: str, caption: str) -> Table:
         label: {title: _value(f"accuracy clean-invariance-{which}", arm) for title, which in labels.items()}
         for label, arm in arms.items()
     }
-    return _by_scale(results, name, caption, rows)
+    table = _by_scale(results, name, caption, rows)
+    printed = [
+        {"row": label, "source": "paper", "original labels": stated(f"invariance examples correct, {label}").printed}
+        for label in ("weight decay", "batch norm")
+    ]
+    table.rows = pd.concat([pd.DataFrame(printed), table.rows], ignore_index=True).fillna("–")
+    return table
 
 
 def initialisation(results: pd.DataFrame, name: str, caption: str) -> Table:

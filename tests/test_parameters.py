@@ -83,3 +83,10 @@ def test_names_of_a_live_notebook_that_nobody_injected_are_not_parameters():
 def test_validated_parameters_cannot_change_later():
     with pytest.raises(Exception, match="frozen"):
         validate(InputDimension, {}).scale = "paper"
+
+
+def test_the_paper_scale_has_the_papers_epochs():
+    assert validate(InputDimension, {"scale": "laptop", "epochs": 3}).epochs == 3
+    assert validate(InputDimension, {"scale": "paper", "epochs": None}).epochs is None
+    with pytest.raises(ParameterError, match="epochs = 3.*None alone at the paper scale"):
+        validate(InputDimension, {"scale": "paper", "epochs": 3})
