@@ -170,7 +170,8 @@ def test_every_number_of_the_papers_tables_stands_beside_ours(results, build):
 @pytest.mark.parametrize("name", ["invariance", "initialisation", "leftover", "damage", "statistics", "uncertainties"])
 def test_tables_beyond_the_paper_have_no_gaps_when_all_was_run(results, name):
     shown = getattr(tables, name)(results, "tab-x", "Caption.")
-    assert len(shown.rows) and not (shown.rows == "–").to_numpy().any()
+    ours = shown.rows[shown.rows["source"] != "paper"] if "source" in shown.rows else shown.rows
+    assert len(ours) and not (ours == "–").to_numpy().any()
     assert "5 seeds" in shown.caption
 
 
