@@ -3,6 +3,7 @@
 import json
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -67,21 +68,24 @@ class Checkpoint:
 
     def load(self) -> tuple[dict[str, Tensor], dict] | None:
         """What was saved last, on the CPU, with the `seconds` it took, or None."""
+        return self._read(lambda file: {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 (it is not a dict)
+
+    def seeds(self) -> list[int]:
+        """The seeds whose training was saved last, from the header alone."""
+        _, state = self._read(lambda file: None) or (None, {"seeds": []})
+        return state["seeds"]
+
+    def _read(self, tensors_of: Callable) -> tuple | None:
         try:
             with safe_open(self.path, "pt") as file:
                 header = {name: json.loads(file.metadata()[name]) for name in ("state", "code")}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is not a dict)
+                tensors = tensors_of(file)
         except FileNotFoundError:
             return None
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-            warnings.warn(f"the checkpoint {self.path} is damaged ({error}); the training starts anew", stacklevel=2)
+            warnings.warn(f"the checkpoint {self.path} is damaged ({error}); the training starts anew", stacklevel=3)
             return None
         return (tensors, header["state"]) if header["code"] == self.code else None
-
-    def seeds(self) -> list[int]:
-        """The seeds whose training was saved last."""
-        _, state = self.load() or (None, {"seeds": []})
-        return state["seeds"]
 
     def delete(self) -> None:
         self.path.unlink(missing_ok=True)

@@ -61,8 +61,9 @@ def compute(
 ) -> Iterator[tuple[Group, Result]]:
     """Each group with `task(group)`, in the order in which they finish; `task` must be picklable.
 
-    The task of a worker that dies runs again on another. Ends after `timeout` seconds with what is done. Raises what a task raises, after all that finished before, and
-    ClusterError when the scheduler is lost or the workers of one task die again and again.
+    The task of a worker that dies runs again on another. Ends after `timeout` seconds with what is done. Raises what a task
+    raises, after all that finished before, and ClusterError when the scheduler is lost or the workers of one task die
+    again and again.
     """
     code = _code()
     groups = {client.submit(_run, task, group, code, pure=False): group for group in groups}
@@ -114,7 +115,8 @@ def _local_cluster(size: int) -> Iterator[SpecCluster]:
     scheduler = {"cls": Scheduler, "options": options}
     # PyTorch reads these when it is imported, which in a new process may be before `env` is applied. So Dask sets them in
     # this process, for the workers to inherit, unless the user has set them. It leaves them there; we do not.
-    threads = dict.fromkeys(["OMP_NUM_THREADS", "MKL_NUM_THREADS"], os.environ.get("OMP_NUM_THREADS") or max(1, CPU_COUNT // size))
+    share = os.environ.get("OMP_NUM_THREADS") or max(1, CPU_COUNT // size)
+    threads = dict.fromkeys(["OMP_NUM_THREADS", "MKL_NUM_THREADS"], share)
     left = {*threads, "PYTHONHASHSEED"} - set(os.environ)
     try:
         with (
