@@ -8,8 +8,9 @@ import pandas as pd
 import psutil
 
 from lib import book, checkpoints, cluster, data, runs, store
-from lib.experiments import EXPERIMENTS, SCALES
+from lib.experiments import EXPERIMENTS
 from lib.status import status as overview
+from lib.trials import SCALES
 
 
 class Seeds(click.ParamType):

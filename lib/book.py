@@ -14,7 +14,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from sphinx_external_toc.parsing import parse_toc_yaml
 
-from lib.experiments import SCALES
+from lib.trials import SCALES
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK_CELL_SECONDS = 600  # a cell that takes longer hangs; at the other scales a cell may train for days

@@ -7,8 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lib import store
-from lib.experiments import EXPERIMENTS, SCALES
+from lib.experiments import EXPERIMENTS
 from lib.report import Table
+from lib.trials import SCALES
 
 
 def benchmarks() -> dict:

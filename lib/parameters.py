@@ -21,7 +21,8 @@ from pydantic import (
 )
 
 from lib import cluster
-from lib.experiments import LINEAR_SIZES, SCALES
+from lib.input_dimension.experiments import LINEAR_SIZES
+from lib.trials import SCALES
 
 
 class ParameterError(ValueError):

@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lib import store, verdicts
-from lib.experiments import SCALES
 from lib.paper import Reported
+from lib.trials import SCALES
 from lib.verdicts import Estimate
 
 SETTINGS = ("dataset", "image_size", "norm", "init", "weight_decay", "epochs", "seed")  # of a trial, as a frame has them

@@ -25,9 +25,9 @@ from tqdm.auto import tqdm
 from lib import __version__, cluster, data, models
 from lib.checkpoints import Budget, Checkpoint, OutOfTime
 from lib.evaluate import evaluate
-from lib.experiments import Trial
 from lib.store import REPOSITORY, RunError, read_record, runs_root, write_record
 from lib.train import fit
+from lib.trials import Trial
 
 
 def resolve_device(name: str = "auto") -> torch.device:
@@ -234,7 +234,7 @@ def build(trial: Trial, training_set: data.Dataset) -> torch.nn.Sequential:
 @functools.cache
 def code() -> str:
     """What identifies the code of `lib` as it is, committed or not: half a training by one version is not gone on by another."""
-    files = sorted((REPOSITORY / "lib").glob("*.py"))
+    files = sorted((REPOSITORY / "lib").rglob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 

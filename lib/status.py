@@ -6,9 +6,10 @@ from statistics import mean
 
 import pandas as pd
 
-from lib.experiments import EXPERIMENTS, SCALES, Trial
+from lib.experiments import EXPERIMENTS
 from lib.runs import device_name, resolve_device
 from lib.store import published, read_record, runs_root
+from lib.trials import SCALES, Trial
 
 
 def status(store: str | Path | None = None) -> pd.DataFrame:

@@ -11,7 +11,8 @@ import tempfile
 import warnings
 from pathlib import Path
 
-from lib.experiments import EXPERIMENTS, Trial
+from lib.experiments import EXPERIMENTS
+from lib.trials import Trial
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PUBLISHED = REPOSITORY / "book" / "records"

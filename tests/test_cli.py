@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from lib import __main__ as cli
 from lib import costs, experiments, status, store
 from lib.evaluate import Evaluation
-from lib.experiments import Trial, over_seeds
+from lib.trials import Trial, over_seeds
 
 TRIAL = Trial("mnist-5k", 28, (Evaluation(),), epochs=1, batch_size=1000)
 

@@ -18,8 +18,8 @@ from distributed import LocalCluster
 from lib import cluster, data, runs
 from lib.cluster import ClusterError
 from lib.evaluate import Evaluation
-from lib.experiments import Trial, over_seeds
 from lib.store import REPOSITORY
+from lib.trials import Trial, over_seeds
 
 
 @pytest.fixture(scope="module")

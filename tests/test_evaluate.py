@@ -10,8 +10,10 @@ from torch import nn
 from lib import data, evaluate, models
 from lib.enlarged import block_repeat, block_sum
 from lib.evaluate import Evaluation, frozen
-from lib.experiments import EXPERIMENTS, SCALES, bim
+from lib.experiments import EXPERIMENTS
+from lib.input_dimension.experiments import bim
 from lib.train import fit
+from lib.trials import SCALES
 
 CLEAN = Evaluation()
 NOISE = Evaluation("noise", epsilon=1.0)

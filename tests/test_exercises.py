@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 import torch
 
-from lib import claims, exercises, report
+from lib import report
 from lib.book import ROOT
 from lib.exercises import RIGHT
+from lib.input_dimension import claims, exercises
 
 CHAPTER = ROOT / "book" / "05-input-dimension.ipynb"
 

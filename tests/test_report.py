@@ -7,10 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import claims, experiments, report, tables, verdicts
-from lib.experiments import Trial
+from lib import report, verdicts
+from lib.claims import minus
+from lib.claims import table as claims_table
+from lib.input_dimension import claims, experiments, tables
 from lib.paper import reported, stated
 from lib.report import Column, Comparison, Table
+from lib.trials import Trial
 
 ALL_CLAIMS = {
     name: getattr(claims, name)
@@ -36,12 +39,12 @@ def results() -> pd.DataFrame:
         batch_norm = 20 if trial.norm else 0
         return 90 - batch_norm - trial.image_size / 10 + trial.seed + len(label) / 10
 
-    made_up = [records_of(table, "paper", accuracy) for table in experiments.INPUT_DIMENSION.values()]
+    made_up = [records_of(table, "paper", accuracy) for table in experiments.EXPERIMENTS.values()]
     return pd.concat([report.frame(records, "paper") for records in made_up], ignore_index=True)
 
 
 def test_a_row_a_trial_with_its_settings_and_metrics(results):
-    assert len(results) == sum(len(table("paper")) for table in experiments.INPUT_DIMENSION.values())
+    assert len(results) == sum(len(table("paper")) for table in experiments.EXPERIMENTS.values())
     row = results[(results["image_size"] == 56) & (results["norm"] == "batch") & (results["init"] == "he")].iloc[0]
     assert row["model"] == "mlp" and row["scale"] == "paper" and np.isfinite(row["accuracy bim-linf-0.1"])
 
@@ -184,15 +187,15 @@ def test_every_claim_has_a_value_a_seed_and_a_verdict(results, name):
             verdicts.REPRODUCED, verdicts.DIRECTION, verdicts.NOT_REPRODUCED, verdicts.inconclusive(5),
         )  # fmt: skip
         assert claim.judge(found.iloc[:0], "paper") == verdicts.NOT_RUN
-    shown = claims.table(ALL_CLAIMS[name], results, "tab-x", "Caption.")
+    shown = claims_table(ALL_CLAIMS[name], results, "tab-x", "Caption.")
     assert len(shown.rows) == len(ALL_CLAIMS[name])
 
 
 def test_differences_of_printed_numbers_combine_their_errors():
-    cost = claims.minus(reported("6", "eps=0.1", sqrt_d=28, BN=False), reported("6", "eps=0.1", sqrt_d=28, BN=True))
+    cost = minus(reported("6", "eps=0.1", sqrt_d=28, BN=False), reported("6", "eps=0.1", sqrt_d=28, BN=True))
     assert cost.value == pytest.approx(43.8) and cost.error == pytest.approx(np.hypot(0.9, 0.7))
     assert cost.printed == "43.8 ± 1.1"
-    without_errors = claims.minus(stated("invariance examples correct, weight decay"), stated("invariance examples correct, batch norm"))
+    without_errors = minus(stated("invariance examples correct, weight decay"), stated("invariance examples correct, batch norm"))
     assert (without_errors.printed, without_errors.error) == ("12", None)
 
 

@@ -21,11 +21,11 @@ import pytest
 import torch
 from common import NARROW, every, in_colour
 
-from lib import checkpoints, data, experiments, runs, store, train
+from lib import checkpoints, data, experiments, runs, store, train, trials
 from lib.checkpoints import Budget, Checkpoint, OutOfTime
 from lib.evaluate import Evaluation
-from lib.experiments import Trial, over_seeds
 from lib.store import RunError
+from lib.trials import Trial, over_seeds
 
 EVALUATIONS = (Evaluation(), Evaluation("fgsm", epsilon=0.1))
 DIGITS = Trial("mnist-5k", 28, EVALUATIONS, hidden=(8,), epochs=1)
@@ -268,7 +268,7 @@ import torch
 import torch._dynamo  # the first optimizer would import it, in every fork anew
 from lib import data, runs, train
 from lib.evaluate import Evaluation
-from lib.experiments import Trial
+from lib.trials import Trial
 
 def kill(*args):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -704,7 +704,7 @@ def test_the_identity_of_a_trial_depends_on_every_field():
 
 def test_the_identity_of_a_trial_stays():
     """Finished records are found by it, in another process and another year."""
-    older = {name: value for name, value in OTHER.items() if name not in experiments.ADDED}
+    older = {name: value for name, value in OTHER.items() if name not in trials.ADDED}
     assert (DIGITS.id, replace(DIGITS, **older).id) == ("6b617a31defe92a8", "68cc3941f7694d9a")
 
 

@@ -5,9 +5,11 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from lib import claims, report
-from lib.claims import linear, mlp
-from lib.experiments import LINEAR_SIZES, MLP_SIZES, WEIGHT_DECAY
+from lib import report
+from lib.claims import minus
+from lib.input_dimension import claims
+from lib.input_dimension.claims import linear, mlp
+from lib.input_dimension.experiments import LINEAR_SIZES, MLP_SIZES, WEIGHT_DECAY
 from lib.paper import Reported, reported, stated
 from lib.report import Column, Comparison, Measure, Table, measured, values
 from lib.verdicts import Estimate
@@ -207,12 +209,12 @@ def slips(name: str, caption: str) -> Table:
         (
             "84 px: λ = 0.0225 without batch norm - λ = 0 with it, BIM (section 4)",
             stated("MLP sqrt_d=84: (no BN, lambda=0.0225) minus (BN, lambda=0), BIM").printed,
-            claims.minus(reported("7", "eps=0.1", sqrt_d=84, BN=False), six("eps=0.1", 84, True)).printed,
+            minus(reported("7", "eps=0.1", sqrt_d=84, BN=False), six("eps=0.1", 84, True)).printed,
         ),
         (
             "28 px: clean accuracy, without - with batch norm (section 4)",
             stated("MLP sqrt_d=28: clean difference due to BN").printed,
-            claims.minus(six("Clean", 28, False), six("Clean", 28, True)).printed,
+            minus(six("Clean", 28, False), six("Clean", 28, True)).printed,
         ),
         *(
             (
