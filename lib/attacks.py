@@ -44,6 +44,7 @@ def bim(
     BIM as the paper runs it by default; PGD with `random_start=True`. `x` is (…, features), `labels` its leading
     dimensions, int64; the result is shaped like `x`. `returns`: the "last" iterate, or for each input the "best", with
     the highest loss of all iterates and the starting point. With `restarts` > 1 the best of all runs' results is kept.
+    `generator`, of the CPU whatever the device, decides the random starts.
     """
     if returns not in RETURNS:
         raise ValueError(f"returns={returns!r}; allowed: {', '.join(RETURNS)}")
@@ -134,7 +135,8 @@ class _Linf:
             self.low, self.high = self.low.clamp(*bounds), self.high.clamp(*bounds)
 
     def random(self, generator: torch.Generator | None) -> Tensor:
-        return torch.empty_like(self.low).uniform_(-self.epsilon, self.epsilon, generator=generator)
+        drawn = torch.empty(self.low.shape).uniform_(-self.epsilon, self.epsilon, generator=generator)
+        return drawn.to(self.low.device)
 
     def step(self, gradient: Tensor, size: float) -> Tensor:
         return gradient.sign().mul_(size)
@@ -154,9 +156,9 @@ class _L2:
 
     def random(self, generator: torch.Generator | None) -> Tensor:
         """Uniform in the ball: a random direction, with a radius whose d-th power is uniform."""
-        direction = torch.empty_like(self.x).normal_(generator=generator)
+        direction = torch.empty(self.x.shape).normal_(generator=generator).to(self.x.device)
         dimension = self.x[(0,) * self.labels.ndim].numel()
-        uniform = torch.empty(self.labels.shape, device=self.x.device).uniform_(generator=generator)
+        uniform = torch.empty(self.labels.shape).uniform_(generator=generator).to(self.x.device)
         return self.epsilon * _expand(uniform ** (1 / dimension), self.x) * direction / self._norm(direction)
 
     def step(self, gradient: Tensor, size: float) -> Tensor:

@@ -18,6 +18,8 @@ import torch
 from dask.system import CPU_COUNT
 from distributed import Client, KilledWorker, Nanny, Scheduler, Security, SpecCluster, as_completed, get_worker
 
+from lib import provenance
+
 Group, Result = TypeVar("Group"), TypeVar("Result")
 
 PATTERN = r"^(local:[1-9][0-9]*|(tcp|tls)://([^\s/:]+|\[[^\s/]+\]):[0-9]+)?$"
@@ -137,9 +139,7 @@ def _gpus() -> list[str]:
 
 
 def _code() -> str:
-    from lib.runs import code  # lib.runs itself imports this module
-
-    return code()
+    return provenance.code()  # looked up where it runs: workers get this function by its name
 
 
 def _codes(client: Client) -> dict[str, object]:

@@ -1,10 +1,11 @@
 """Accuracy and loss of trained networks on clean and perturbed images."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from lib.enlarged import native
 from lib.fuse import fuse
 from lib.models import cross_entropy
 
-KINDS = ("clean", "noise", "fgsm", "bim")
+KINDS = ("clean", "noise", "fgsm", "bim", "pgd")
 SPACES = ("normalized", "pixel")
 
 
@@ -23,12 +24,14 @@ class Evaluation:
     """What a network is tested on.
 
     `kind`: "clean"; "noise", Gaussian with standard deviation `epsilon`, added before any enlarging (footnote 5);
-    "fgsm"; "bim", with `steps` of `step_size` in `norm`. Epsilon, step size and noise are in the units of `space`:
+    "fgsm"; "bim", with `steps` of `step_size` in `norm`; "pgd", the same from `restarts` random starts, of which the one with
+    the highest loss counts. Epsilon, step size and noise are in the units of `space`:
     "normalized" (zero mean and unit variance, as the authors' evaluation did) or "pixel" (0 to 1). `clip` keeps
     perturbed images in the range of valid pixels. `dataset`: a test set other than the trial's own.
     `batch_statistics`: batch norm normalises by the test batch instead of its running averages, for attacker and
     defender alike. `block_average`: every first-layer weight is replaced by its mean over the block of repeated pixels
     it looks at, which changes no output on enlarged images; the equal network for small images is tested (`enlarged.native`).
+    `first`: only so many images from the start of the test set, or all for None.
     """
 
     kind: str = "clean"
@@ -41,6 +44,8 @@ class Evaluation:
     dataset: str | None = None
     batch_statistics: bool = False
     block_average: bool = False
+    restarts: int = 1
+    first: int | None = None
 
     def __post_init__(self):
         for name, value, allowed in (("kind", self.kind, KINDS), ("space", self.space, SPACES)):
@@ -51,7 +56,7 @@ class Evaluation:
 
     @property
     def is_attack(self) -> bool:
-        return self.kind in ("fgsm", "bim")
+        return self.kind in ("fgsm", "bim", "pgd")
 
     @property
     def settings(self) -> dict:
@@ -70,7 +75,8 @@ class Evaluation:
             "batch-statistics": self.batch_statistics,
             "block-average": self.block_average,
         }
-        return "-".join([name, *(option for option, on in options.items() if on), *filter(None, [self.dataset])])
+        parts = [name, *(option for option, on in options.items() if on), *filter(None, [self.dataset])]
+        return "-".join([*parts, f"first-{self.first}"] if self.first else parts)
 
 
 def evaluate(
@@ -80,43 +86,72 @@ def evaluate(
     *,
     seed: int,
     image_size: int,
-    batch_size: int = 1000,
+    batch_size: int | None = None,
+    targets: Mapping[str, nn.Module] = MappingProxyType({}),
     on_batch: Callable[[float, str], None] = lambda fraction, label: None,
 ) -> dict[str, dict[str, float]]:
     """Test a network on images enlarged to `image_size`, with the noise of `seed`.
 
-    Returns for each evaluation's label `accuracy` in percent, `loss` in nats and, for attacks, `zero_gradients`: how many
-    images stayed as they were because their gradient is exactly zero (they look robust and are not). The result does not
-    depend on `batch_size`, except with batch statistics, whose batches are those of training, 128.
+    Returns for each evaluation's label `accuracy` in percent, `loss` in nats, with more than ten classes `top5` in percent
+    and, for attacks, `zero_gradients`: how many images stayed as they were because their gradient is exactly zero (they look
+    robust and are not). Each of the `targets` is tested on the very same inputs, `<label>-on-<name>` in the result: a
+    black-box attack on a network that the attacker does not see.
+    The result does not depend on `batch_size` (None: one that suits the device), except with batch statistics, whose batches
+    are those of training, 128, and for the random starts of PGD.
     `on_batch` gets the fraction done of the evaluation and its label, after every batch and every step of an attack.
     """
     evaluations, results = list(dict.fromkeys(evaluations)), {}
     if len({evaluation.label for evaluation in evaluations}) < len(evaluations):
         raise ValueError(f"two evaluations have one label: {', '.join(evaluation.label for evaluation in evaluations)}")
-    for path in _paths(evaluations):
-        longest = path[-1]
-        sums = {evaluation: torch.zeros(3, dtype=torch.float64, device=test.images.device) for evaluation in path}
-        noise = _noise(test, seed, longest.epsilon) if longest.kind == "noise" else None
-        body, size = network, image_size
-        if longest.block_average:
-            body, size = native(network, test), test.images.shape[-1]
-        if isinstance(body, nn.Sequential) and not longest.batch_statistics:
-            body = fuse(body)
-        model = body if longest.space == "normalized" else lambda x, body=body: body(data.normalize(x, test))
-        bounds = _bounds(test, longest)
-        step = STATISTICS_BATCH if longest.batch_statistics else batch_size
-        with frozen(body, longest.batch_statistics):
-            for start in range(0, len(test), step):
-                batch = slice(start, start + step)
-                on_step = partial(on_batch, start / len(test), longest.label)
-                clean, labels = _inputs(test, batch, noise, size, longest.space, bounds), test.labels[batch]
-                for evaluation, inputs in _perturbed(model, clean, labels, path, bounds, on_step):
-                    sums[evaluation] += _count(model(inputs), labels, inputs, clean)
-                on_batch(min(1.0, (start + step) / len(test)), longest.label)
-        for evaluation, (correct, loss, unchanged) in ((e, total.tolist()) for e, total in sums.items()):
-            result = {"accuracy": 100 * correct / len(test), "loss": loss / len(test)}
-            results[evaluation.label] = result | ({"zero_gradients": round(unchanged)} if evaluation.is_attack else {})
+    for path in paths(evaluations):
+        results |= _along(path, network, test, seed, image_size, batch_size, targets, on_batch)
     return results
+
+
+def _along(path, network, test, seed, image_size, batch_size, targets, on_batch) -> dict[str, dict[str, float]]:
+    """The results of evaluations that lie on one path."""
+    longest, size = path[-1], min(path[-1].first or len(test), len(test))
+    noise, chance = data.generator(seed, "noise"), data.generator(seed, "attack")
+    if longest.block_average:
+        network, image_size = native(network, test), test.images.shape[-1]
+    bodies = {"": network} | {f"-on-{name}": target for name, target in targets.items()}
+    bodies = {name: fuse(b) if isinstance(b, nn.Sequential) and not longest.batch_statistics else b for name, b in bodies.items()}
+    models = {name: _in_space(body, test, longest.space) for name, body in bodies.items()}
+    device, bounds = test.images.device, _bounds(test, longest)
+    sums = {(e, name): torch.zeros(4, dtype=torch.float64, device=device) for e in path for name in models}
+    step = STATISTICS_BATCH if longest.batch_statistics else batch_size or _batch_size(network, image_size, device)
+    with ExitStack() as freezing:
+        for body in bodies.values():
+            freezing.enter_context(frozen(body, longest.batch_statistics))
+        for start in range(0, size, step):
+            batch = slice(start, min(start + step, size))
+            on_step = partial(on_batch, start / size, longest.label)
+            clean, labels = _inputs(test, batch, longest, noise, image_size, bounds), test.labels[batch]
+            for evaluation, inputs in _perturbed(models[""], clean, labels, path, bounds, chance, on_step):
+                for name, model in models.items():
+                    sums[evaluation, name] += _count(model(inputs), labels, inputs, clean)
+            on_batch(batch.stop / size, longest.label)
+    return {e.label + name: _result(total.tolist(), size, e, test) for (e, name), total in sums.items()}
+
+
+def _result(total: list[float], size: int, evaluation: Evaluation, test: data.Dataset) -> dict[str, float]:
+    correct, loss, unchanged, among_five = total
+    result = {"accuracy": 100 * correct / size, "loss": loss / size}
+    if test.num_classes > 10:
+        result["top5"] = 100 * among_five / size
+    return result | ({"zero_gradients": round(unchanged)} if evaluation.is_attack else {})
+
+
+def _in_space(body: nn.Module, test: data.Dataset, space: str) -> attacks.Model:
+    return body if space == "normalized" else lambda x: body(data.normalize(x, test))
+
+
+def _batch_size(network: nn.Module, image_size: int, device: torch.device) -> int:
+    """Up to 1,000 images, fewer of large ones; on a CPU fewer too for convolutions, whose features then stay in its caches."""
+    if not any(isinstance(module, nn.Conv2d) for module in network.modules()):
+        return 1000
+    pixels = 200_000 if device.type == "cpu" else 4_000_000
+    return min(1000, max(4, pixels // image_size**2))
 
 
 STATISTICS_BATCH = 128
@@ -147,10 +182,10 @@ def frozen(network: nn.Module, batch_statistics: bool = False) -> Iterator[None]
             parameter.requires_grad_(flag)
 
 
-def _paths(evaluations: Iterable[Evaluation]) -> list[list[Evaluation]]:
+def paths(evaluations: Iterable[Evaluation]) -> list[list[Evaluation]]:
     """Evaluations that lie on one path of iterates, shortest first; every other evaluation is a path of its own.
 
-    BIM whose steps cannot leave its ball, passes through the result of each shorter run.
+    They are computed in one go. BIM whose steps cannot leave its ball, passes through the result of each shorter run.
     """
     paths = defaultdict(list)
     for evaluation in evaluations:
@@ -167,6 +202,7 @@ def _perturbed(
     labels: Tensor,
     path: list[Evaluation],
     bounds: attacks.Bounds | None,
+    chance: torch.Generator,
     on_step: Callable[[], None],
 ) -> Iterator[tuple[Evaluation, Tensor]]:
     """Each evaluation of the path with its inputs."""
@@ -174,29 +210,47 @@ def _perturbed(
     if longest.kind == "fgsm":
         yield longest, attacks.fgsm(model, clean, labels, epsilon=longest.epsilon, bounds=bounds)
     elif longest.kind == "bim":
-        settings = {"norm": longest.norm, "epsilon": longest.epsilon, "step_size": longest.step_size}
-        run = attacks.iterates(model, clean, labels, steps=longest.steps, bounds=bounds, **settings)
+        run = attacks.iterates(model, clean, labels, steps=longest.steps, **_strength(longest, bounds))
         for step, iterate in enumerate(run):
             on_step()
             yield from ((evaluation, iterate) for evaluation in path if evaluation.steps == step)
+    elif longest.kind == "pgd":
+        model = _announced(model, on_step)
+        starts = {"random_start": True, "restarts": longest.restarts, "generator": chance}
+        yield longest, attacks.bim(model, clean, labels, steps=longest.steps, **_strength(longest, bounds), **starts)
     else:
         yield longest, clean
 
 
+def _strength(evaluation: Evaluation, bounds: attacks.Bounds | None) -> dict:
+    return {"norm": evaluation.norm, "epsilon": evaluation.epsilon, "step_size": evaluation.step_size, "bounds": bounds}
+
+
+def _announced(model: attacks.Model, on_step: Callable[[], None]) -> attacks.Model:
+    """The model, which says so whenever it is called."""
+
+    def call(x: Tensor) -> Tensor:
+        on_step()
+        return model(x)
+
+    return call
+
+
 def _inputs(
-    test: data.Dataset, batch: slice, noise: Tensor | None, image_size: int, space: str, bounds: attacks.Bounds | None
+    test: data.Dataset,
+    batch: slice,
+    evaluation: Evaluation,
+    noise: torch.Generator,
+    image_size: int,
+    bounds: attacks.Bounds | None,
 ) -> Tensor:
     images = test.images[batch]
-    inputs = data.normalize(images, test) if space == "normalized" else images.float() / 255
-    if noise is not None:
-        inputs = inputs + noise[batch]
+    inputs = data.normalize(images, test) if evaluation.space == "normalized" else images.float() / 255
+    if evaluation.kind == "noise":
+        # Drawn on the CPU, so that devices do not matter, and in multiples of 16 numbers, so that batches do not.
+        inputs = inputs + evaluation.epsilon * torch.randn(inputs.shape, generator=noise).to(inputs.device)
         inputs = inputs if bounds is None else inputs.clamp(*bounds)
     return data.enlarge(inputs, image_size)
-
-
-def _noise(test: data.Dataset, seed: int, std: float) -> Tensor:
-    """Drawn at once for the whole test set, so that batches do not matter, and on the CPU, so that devices do not."""
-    return (std * torch.randn(test.images.shape, generator=data.generator(seed, "noise"))).to(test.images.device)
 
 
 def _bounds(test: data.Dataset, evaluation: Evaluation) -> attacks.Bounds | None:
@@ -210,7 +264,8 @@ def _bounds(test: data.Dataset, evaluation: Evaluation) -> attacks.Bounds | None
 
 @torch.no_grad()
 def _count(logits: Tensor, labels: Tensor, inputs: Tensor, clean: Tensor) -> Tensor:
-    """(3,): correct predictions, summed loss, inputs left unchanged."""
+    """(4,): correct predictions, summed loss, inputs left unchanged, labels among the five largest logits."""
     correct = logits.argmax(-1) == labels
     unchanged = (inputs == clean).flatten(1).all(1)
-    return torch.stack([value.double().sum() for value in (correct, cross_entropy(logits, labels), unchanged)])
+    among_five = (logits.topk(min(5, logits.shape[-1])).indices == labels[:, None]).any(1)
+    return torch.stack([value.double().sum() for value in (correct, cross_entropy(logits, labels), unchanged, among_five)])

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lib.wide_resnet import WIDE_NORMS, times, wide_resnet  # noqa: F401
+
 INITS = ("default", "he")
 NORMS = (None, "batch")
 PRECISIONS = ("fp32", "bf16")  # of their computation in training
@@ -47,12 +49,13 @@ def vgg(depth: int, classes: int = 10, norm: str | None = None, width: float = 1
 
     `depth` counts the convolutions and the three linear layers of the original: 8, 11, 13, 16 or 19. `norm="batch"` puts
     batch norm between every convolution and its ReLU (Equation 1). `width` multiplies the number of all channels.
+    ValueError for any other `depth` or `norm`, and for a `width` that is not a positive number.
     """
     if depth not in VGG or norm not in NORMS:
         raise ValueError(f"depth={depth!r}, norm={norm!r}; allowed: {', '.join(map(str, VGG))}; {', '.join(map(repr, NORMS))}")
     layers: list[nn.Module] = []
     for stage, convolutions in enumerate(VGG[depth]):
-        out_channels = max(1, round(width * min(64 * 2**stage, 512)))
+        out_channels = times(width, min(64 * 2**stage, 512))
         for _ in range(convolutions):
             layers.append(nn.Conv2d(channels, out_channels, 3, padding=1))
             if norm == "batch":
@@ -63,24 +66,35 @@ def vgg(depth: int, classes: int = 10, norm: str | None = None, width: float = 1
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels, classes))
 
 
+@torch.no_grad()
 def initialize(model: nn.Module, init: str, generator: torch.Generator) -> nn.Module:
-    """Draw every weight anew. "default": torch's own, U(±1/√fan_in); "he": N(0, 2/fan), zero biases (He et al. 2015).
+    """Draw the weights of all linear layers and convolutions anew, in the order of `model.modules()`, and return the model.
 
-    He's fan is that of the inputs for linear layers and, as is usual for VGGs, of the outputs for convolutions.
+    "default": torch's own, U(±1/√fan_in); "he": N(0, 2/fan), zero biases (He et al. 2015). He's fan is that of the inputs
+    for the linear layers of an MLP and, as is usual in ResNets and VGGs, of the outputs for convolutions; the classifier
+    after convolutions gets N(0, 0.01²). All is then multiplied by the layer's `gain`, where it has one: that makes a wide
+    ResNet's classifier zero, and its residual branches what Fixup wants, in "default" too. ValueError for any other `init`.
     """
     if init not in INITS:
         raise ValueError(f"init={init!r}; allowed: {', '.join(INITS)}")
-    for module in model.modules():
-        if not isinstance(module, nn.Linear | nn.Conv2d):
+    convolutional = any(isinstance(module, nn.Conv2d) for module in model.modules())
+    for layer in model.modules():
+        if not isinstance(layer, nn.Linear | nn.Conv2d):
             continue
         if init == "default":
-            bound = module.weight[0].numel() ** -0.5
-            nn.init.uniform_(module.weight, -bound, bound, generator=generator)
-            nn.init.uniform_(module.bias, -bound, bound, generator=generator)
+            bound = layer.weight[0].numel() ** -0.5
+            for parameter in layer.parameters():
+                nn.init.uniform_(parameter, -bound, bound, generator=generator)
         else:
-            fan = "fan_out" if isinstance(module, nn.Conv2d) else "fan_in"
-            nn.init.kaiming_normal_(module.weight, mode=fan, nonlinearity="relu", generator=generator)
-            nn.init.zeros_(module.bias)
+            for parameter in layer.parameters():
+                nn.init.zeros_(parameter)
+            if isinstance(layer, nn.Linear) and convolutional:
+                nn.init.normal_(layer.weight, std=0.01, generator=generator)
+            else:
+                fan = "fan_out" if isinstance(layer, nn.Conv2d) else "fan_in"
+                nn.init.kaiming_normal_(layer.weight, mode=fan, nonlinearity="relu", generator=generator)
+        for parameter in layer.parameters():
+            parameter.mul_(getattr(layer, "gain", 1.0))
     return model
 
 

@@ -6,27 +6,23 @@ has a checkpoint there.
 
 import contextlib
 import functools
-import hashlib
 import math
-import os
-import platform
-import subprocess
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 from distributed import Client
 from tqdm.auto import tqdm
 
-from lib import __version__, cluster, data, models
-from lib.checkpoints import Budget, Checkpoint, OutOfTime
-from lib.evaluate import evaluate
-from lib.store import REPOSITORY, RunError, read_record, runs_root, write_record
-from lib.train import fit
+from lib import cluster, data, networks
+from lib.checkpoints import Budget, OutOfTime
+from lib.evaluate import evaluate, paths
+from lib.networks import Trained
+from lib.provenance import code, commit, provenance
+from lib.store import RunError, read_record, runs_root, write_record
 from lib.trials import Trial
 
 
@@ -74,7 +70,12 @@ def run(
     groups = defaultdict(list)
     for trial in dict.fromkeys(trials):
         if trial not in records:
-            groups[_shared(trial)].append(trial)
+            groups[networks.shared(trial)].append(trial)
+    if targets := [target.training for trial in groups for target in trial.targets]:
+        # First, side by side: else every trial would train, on a worker of its own, those it needs.
+        left = None if budget is None else end - time.time()
+        where = {"device": device, "data_root": data_root, "store": store, "scheduler": scheduler}
+        run(targets, **where, budget=left, progress=progress)
     compute = functools.partial(_compute, device=device, data_root=data_root, store=store, end=end)
     bar_options = {"initial": len(records), "bar_format": BAR, "miniters": 0, "mininterval": 0.2, "disable": not progress}
     workers = cluster.connect(scheduler) if scheduler and groups else contextlib.nullcontext()
@@ -88,7 +89,7 @@ def run(
             write_record(trial, record, folder)
             records[trial] = record
     for shared in groups:
-        checkpoint = _checkpoint(shared, folder)
+        checkpoint = networks.checkpoint_of(shared, folder)
         if all(read_record(replace(shared, seed=seed), folder) for seed in checkpoint.seeds()):
             checkpoint.delete()
     if len(records) < len(set(trials)):
@@ -122,141 +123,111 @@ def _all(compute: Callable[..., Results], group: list[Trial]) -> list[tuple[Tria
     return list(compute(group, bar=tqdm(disable=True)))
 
 
-def _shared(trial: Trial) -> Trial:
-    """The same for trials that are trained side by side."""
-    return replace(trial, seed=0) if trial.stackable else trial
-
-
-def _checkpoint(trial: Trial, folder: Path) -> Checkpoint:
-    return Checkpoint(folder / f"{_shared(trial).id}.safetensors", code())
-
-
 def _compute(
     group: list[Trial], *, device: str, data_root: str | Path | None, store: str | Path | None, end: float, bar: tqdm
 ) -> Results:
     """Train and evaluate trials that differ in their seed alone. Stops early, with fewer results, before the time `end`."""
-    trial, budget = group[0], Budget(end)
-    device = resolve_device(device)
-    training_set = data.load(trial.dataset, "train", data_root, device)
-    names = dict.fromkeys(evaluation.dataset for evaluation in trial.evaluations)
-    test_sets = {name: data.load(name or trial.dataset, "test", data_root, device) for name in names}
-    checkpoint = _checkpoint(trial, runs_root(store))
-    seeds = checkpoint.seeds()
-    if not {trial.seed for trial in group} <= set(seeds):
-        seeds = [trial.seed for trial in group]
-    networks = {seed: build(replace(trial, seed=seed), training_set) for seed in seeds}
-    start = bar.n
+    budget, folder, start = Budget(end), runs_root(store), bar.n
+    where = {"data_root": data_root, "device": resolve_device(device)}
 
-    def on_epoch(epoch, losses):
-        bar.set_postfix_str(f"{trial}: epoch {epoch} of {trial.epochs}, loss {losses.mean():.3f}", refresh=False)
+    def on_epoch(trial: Trial, epoch: int, loss: float) -> None:
+        bar.set_postfix_str(f"{trial}: epoch {epoch} of {trial.epochs}, loss {loss:.3f}", refresh=False)
         bar.update(start + len(group) / 2 * epoch / trial.epochs - bar.n)  # training and evaluation are half a trial each
 
     try:
         budget.check()
-        diverged_at = fit(
-            list(networks.values()),
-            training_set,
-            seeds=seeds,
-            image_size=trial.image_size,
-            epochs=trial.epochs,
-            batch_size=trial.batch_size,
-            lr=trial.lr,
-            momentum=trial.momentum,
-            weight_decay=trial.weight_decay,
-            augment=trial.augment,
-            precision=trial.precision,
-            on_epoch=on_epoch,
-            checkpoint=checkpoint,
-            budget=budget,
-        )
-        train_seconds = checkpoint.seconds / len(seeds)
-        for trial in group:
-            started = time.perf_counter()
-            metrics = _evaluate(trial, networks[trial.seed], test_sets, bar, budget)
-            diverged = diverged_at[seeds.index(trial.seed)]
+        training_set, test_sets = _data(group[0], **where)
+        found = _trained(group, training_set, **where, folder=folder, budget=budget, on_epoch=on_epoch)
+        targets = {}
+        for target in group[0].targets:
+            settings = {"folder": folder, "budget": budget, "on_epoch": on_epoch}
+            (its,) = _trained([target.training], _data(target.training, **where)[0], **where, **settings)
+            targets[target.network_name] = its.network
+        for trial, trained in zip(group, found, strict=True):
+            metrics, seconds = _evaluate(trial, trained.network, targets, test_sets, folder, bar, budget)
+            diverged = trained.diverged_at
             if diverged is None and not all(math.isfinite(result["loss"]) for result in metrics.values()):
                 diverged = trial.epochs  # in its last steps, after the last finite training loss
-            provenance = {
-                "library": __version__,
-                "commit": commit(),
-                "torch": torch.__version__,
-                "python": platform.python_version(),
-                "device": device_name(device),
-                "precision": trial.precision,
-                "threads": torch.get_num_threads(),
-                "stacked": len(seeds),
-                "train_seconds": round(train_seconds, 2),
-                "evaluate_seconds": round(time.perf_counter() - started, 2),
-                "time": datetime.now(UTC).isoformat(timespec="seconds"),
-                "data": {"train": training_set.sha256} | {s.name: s.sha256 for s in test_sets.values()},
-            }
+            digests = {"train": training_set.sha256} | {test_set.name: test_set.sha256 for test_set in test_sets.values()}
             yield trial, {
                 "trial": trial.settings,
                 "seed": trial.seed,
                 "metrics": {} if diverged else metrics,
                 "diverged_at": diverged,
-                "provenance": provenance,
+                "provenance": provenance(where["device"])
+                | trained.provenance
+                | {"precision": trial.precision, "evaluate_seconds": round(seconds, 2), "data": digests},
             }
+            _partial(trial, folder).unlink(missing_ok=True)
     except OutOfTime:
         return
 
 
+def _trained(group: list[Trial], training_set: data.Dataset, data_root, device, folder, budget, on_epoch) -> list[Trained]:
+    trial, selection_set = group[0], None
+    if trial.selection == "best":
+        selection_set = data.load(trial.dataset, "test", data_root, device, normalization=trial.normalization)
+    return networks.trained(group, training_set, selection_set, folder, budget, on_epoch)
+
+
+TRAIN = "train"  # as an evaluation's data set: the training set itself
+
+
+def _data(
+    trial: Trial, data_root: str | Path | None, device: torch.device
+) -> tuple[data.Dataset, dict[str | None, data.Dataset]]:
+    """The training set, and the test set of every evaluation, normalised as it is. Raises DataError where they do not fit."""
+    split = "test" if trial.is_pretrained else "train"
+    training_set = data.load(trial.dataset, split, data_root, device, normalization=trial.normalization)
+    test_sets = {}
+    for name in dict.fromkeys(evaluation.dataset for evaluation in trial.evaluations):
+        test_set = training_set if name == TRAIN else data.load(name or trial.dataset, "test", data_root, device)
+        if test_set.images.shape[1:] != training_set.images.shape[1:] or test_set.num_classes > training_set.num_classes:
+            raise data.DataError(
+                f"{test_set.name} has {test_set.num_classes} classes and images {tuple(test_set.images.shape[1:])}, but the "
+                f"network was trained on {training_set.name}: {training_set.num_classes} classes, "
+                f"{tuple(training_set.images.shape[1:])}. Test on a data set of the same kind"
+            )
+        test_sets[name] = replace(test_set, mean=training_set.mean, std=training_set.std)
+    return training_set, test_sets
+
+
 def _evaluate(
-    trial: Trial, network: torch.nn.Sequential, test_sets: dict[str | None, data.Dataset], bar: tqdm, budget: Budget
-) -> dict[str, dict[str, float]]:
+    trial: Trial,
+    network: torch.nn.Module,
+    targets: dict[str, torch.nn.Module],
+    test_sets: dict[str | None, data.Dataset],
+    folder: Path,
+    bar: tqdm,
+    budget: Budget,
+) -> tuple[dict[str, dict[str, float]], float]:
+    """The metrics of all evaluations and how long they took. What is finished is saved, so that no budget is too short."""
+
     def on_batch(fraction, label):
         budget.check()
         bar.set_postfix_str(f"{trial}: seed {trial.seed}, {label} {fraction:.0%}", refresh=False)
         bar.update(0)
 
-    metrics = {}
-    for name, test_set in test_sets.items():
-        chosen = [evaluation for evaluation in trial.evaluations if evaluation.dataset == name]
-        metrics |= evaluate(network, test_set, chosen, seed=trial.seed, image_size=trial.image_size, on_batch=on_batch)
-        bar.update(0.5 / len(test_sets))
-    return metrics
+    before = read_record(trial, folder, _partial(trial, folder)) or {}
+    metrics, seconds = before.get("metrics", {}), before.get("seconds", 0.0)
+    paths_of = {name: paths(e for e in trial.evaluations if e.dataset == name) for name in test_sets}
+    for name, path in ((name, path) for name, found in paths_of.items() for path in found):
+        if not all(evaluation.label in metrics for evaluation in path):
+            started = time.perf_counter()
+            settings = {"seed": trial.seed, "image_size": trial.image_size, "targets": targets, "on_batch": on_batch}
+            metrics |= evaluate(network, test_sets[name], path, **settings)
+            taken = time.perf_counter() - started
+            seconds += taken
+            if taken > WORTH_SAVING and all(math.isfinite(result["loss"]) for result in metrics.values()):
+                so_far = {"trial": trial.settings, "metrics": metrics, "seconds": seconds}
+                write_record(trial, so_far, folder, _partial(trial, folder))
+        bar.update(0.5 / sum(map(len, paths_of.values())))
+    return metrics, seconds
 
 
-def build(trial: Trial, training_set: data.Dataset) -> torch.nn.Sequential:
-    """The freshly initialised network of a trial."""
-    channels, classes = training_set.images.shape[1], training_set.num_classes
-    if trial.architecture != "mlp":
-        depth = int(trial.architecture.removeprefix("vgg"))
-        network = models.vgg(depth, classes, trial.norm, trial.width, channels)
-    elif trial.hidden:
-        network = models.mlp(channels * trial.image_size**2, trial.hidden, classes, trial.norm)
-    else:
-        network = models.linear(channels * trial.image_size**2, classes)
-    network = models.initialize(network, trial.init, data.generator(trial.seed, "init"))
-    return network.to(training_set.images.device)
+WORTH_SAVING = 10.0  # seconds
 
 
-@functools.cache
-def code() -> str:
-    """What identifies the code of `lib` as it is, committed or not: half a training by one version is not gone on by another."""
-    files = sorted((REPOSITORY / "lib").rglob("*.py"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
-
-
-@functools.cache
-def commit() -> str | None:
-    """The repository's commit, with "-dirty" when `lib` differs from it; None outside a repository."""
-    git = functools.partial(subprocess.run, cwd=REPOSITORY, capture_output=True, text=True)
-    try:
-        head = git(["git", "rev-parse", "HEAD"])
-        changes = git(["git", "status", "--porcelain", "--", "lib"])
-    except OSError:
-        return None
-    return head.stdout.strip() + ("-dirty" if changes.stdout else "") if head.returncode == 0 else None
-
-
-def device_name(device: torch.device) -> str:
-    """What the device calls itself, as `NVIDIA H100` or `AMD EPYC, 2 cores`."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        model = platform.processor() or platform.machine()
-    return f"{model}, {os.cpu_count()} cores"
+def _partial(trial: Trial, folder: Path) -> Path:
+    """The results of a trial whose evaluation is not finished, of this code."""
+    return folder / f"{trial.id}.{code()}.partial"

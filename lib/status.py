@@ -7,7 +7,8 @@ from statistics import mean
 import pandas as pd
 
 from lib.experiments import EXPERIMENTS
-from lib.runs import device_name, resolve_device
+from lib.provenance import device_name
+from lib.runs import resolve_device
 from lib.store import published, read_record, runs_root
 from lib.trials import SCALES, Trial
 

@@ -48,15 +48,15 @@ def write_in_one_piece(path: Path, contents: bytes) -> None:
         ) from error
 
 
-def write_record(trial: Trial, record: dict, folder: Path) -> None:
-    """Write `<folder>/<trial id>.json`. Raises RunError where that is impossible."""
+def write_record(trial: Trial, record: dict, folder: Path, path: Path | None = None) -> None:
+    """Write `<folder>/<trial id>.json`, or to `path`. Raises RunError where that is impossible."""
     text = json.dumps(record | {"checksum": _checksum(record)}, indent=1, allow_nan=False)
-    write_in_one_piece(folder / f"{trial.id}.json", text.encode())
+    write_in_one_piece(path or folder / f"{trial.id}.json", text.encode())
 
 
-def read_record(trial: Trial, folder: Path) -> dict | None:
-    """The finished record of a trial, or None. A damaged one is reported with a warning and counts as missing."""
-    path = folder / f"{trial.id}.json"
+def read_record(trial: Trial, folder: Path, path: Path | None = None) -> dict | None:
+    """The finished record of a trial, or None; or what `path` holds. A damaged one is reported and counts as missing."""
+    path = path or folder / f"{trial.id}.json"
     try:
         record = json.loads(path.read_text())
         checksum = record.pop("checksum")

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from lib import data
 from lib.checkpoints import EVERY, Budget, Checkpoint, OutOfTime
 from lib.enlarged import FirstLayer
+from lib.evaluate import Evaluation, evaluate
 from lib.models import PRECISIONS, cross_entropy
 from lib.stack import side_by_side
 
@@ -25,18 +26,25 @@ def fit(
     lr: float,
     momentum: float = 0.0,
     weight_decay: float = 0.0,
+    milestones: tuple[int, ...] = (),
+    gamma: float = 0.1,
+    nesterov: bool = False,
     augment: bool = False,
+    padding_mode: str = "zeros",
     precision: str = "fp32",
+    select_on: data.Dataset | None = None,
     on_epoch: Callable[[int, Tensor], None] = lambda epoch, losses: None,
     checkpoint: Checkpoint | None = None,
     budget: Budget | None = None,
 ) -> list[int | None]:
     """Train the networks in place, the s-th with the data order of `seeds[s]`, on images enlarged to `image_size`.
 
-    SGD with a constant learning rate; `weight_decay` is the factor λ in the gradient λw of all parameters, as in
-    torch.optim.SGD (section 4 and Appendix B). The training set is shuffled every epoch and its last, smaller batch kept.
-    `augment`: random crops and mirror images (`data.crop_and_flip`, section 3). `precision`: "fp32", or "bf16" for layers
-    that compute in bfloat16 on weights kept in float32 (torch.autocast).
+    SGD; the learning rate `lr` is multiplied by `gamma` after each of the epochs in `milestones`. `weight_decay` is the factor
+    λ in the gradient λw of all parameters, `momentum` and `nesterov` are as in torch.optim.SGD (section 4 and Appendix B). The
+    training set is shuffled every epoch and its last, smaller batch kept. `augment`: random crops and mirror images, padded
+    by `padding_mode` (`data.crop_and_flip`, section 3). `precision`: "fp32", or "bf16" for layers that compute in bfloat16 on
+    weights kept in float32 (torch.autocast). `select_on`: a single network is left as it was after the epoch in which its
+    accuracy on this set was highest, which the paper does with the test set (section 3, Table 2).
     `on_epoch` gets the epoch, from 1, and the mean training loss (S,) in nats.
     With a `checkpoint` the training goes on, bit for bit on a CPU, from where it was saved: every few minutes, at the end,
     and when the `budget` is spent, which raises OutOfTime.
@@ -44,21 +52,28 @@ def fit(
     Returns, for each network, the epoch in which its loss stopped being finite, or None. A network that diverges does
     not disturb the others.
     """
+    if select_on and len(networks) > 1:
+        raise ValueError(f"select_on with {len(networks)} networks: only one at a time can be selected")
     if precision not in PRECISIONS:
         raise ValueError(f"precision={precision!r}; allowed: {', '.join(PRECISIONS)}")
     device, factor = train.images.device, data.enlargement(image_size, train.images.shape[-1])
+    if milestones and factor > 1:
+        raise ValueError(f"milestones={milestones} with enlarged images: their short cut is for a constant learning rate")
     first_layers = [FirstLayer(network, train.images.shape[1:], factor) for network in networks]
     model = side_by_side(networks).to(device).train()
-    optimizer = torch.optim.SGD(_groups(model, factor, lr, weight_decay), momentum=momentum, fused=True)
+    groups = _groups(model, factor, lr, weight_decay)
+    optimizer = torch.optim.SGD(groups, momentum=momentum, nesterov=nesterov, fused=True)
     state = State(model, optimizer, seeds, device)
     if checkpoint:
         state.resume(checkpoint)
 
     while state.epoch <= epochs and None in state.diverged_at:
+        _set_learning_rate(optimizer, gamma ** sum(state.epoch > milestone for milestone in milestones))
         for batch in state.batches(len(train), batch_size):
             images = train.images[batch]
             if augment:
-                images = torch.stack([data.crop_and_flip(own, g) for own, g in zip(images, state.augmentation, strict=True)])
+                pairs = zip(images, state.augmentation, strict=True)
+                images = torch.stack([data.crop_and_flip(own, chance, padding_mode=padding_mode) for own, chance in pairs])
             with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
                 logits = model(data.normalize(images, train))
             losses = cross_entropy(logits.float(), train.labels[batch])
@@ -70,10 +85,14 @@ def fit(
                 state.save(checkpoint)
             if budget:
                 _stop_in_time(budget, state, checkpoint)
+        if select_on:
+            state.keep_best(select_on)
         on_epoch(state.epoch, state.end_epoch(len(train)))
     if checkpoint and checkpoint.age > 10:  # seconds; less than that is not worth a file
         state.save(checkpoint)
 
+    if state.best:
+        model.load_state_dict(state.best)
     model.unstack(networks)
     steps = epochs * math.ceil(len(train) / batch_size)
     for layer in first_layers:
@@ -92,6 +111,8 @@ class State:
         self.epoch, self.batch = 1, 0  # the epoch under way, from 1, and how many of its batches are done
         self.total = torch.zeros(len(seeds), device=device)  # the loss summed over the epoch
         self.diverged_at: list[int | None] = [None] * len(seeds)
+        self.best: dict[str, Tensor] = {}  # the model after the best epoch so far, where one is selected
+        self.best_accuracy = -math.inf
 
     def batches(self, size: int, batch_size: int) -> Iterator[Tensor]:
         """Indices (S, B) of the batches of the epoch that are still to be done, in an order of its own for each seed."""
@@ -102,6 +123,13 @@ class State:
     def count(self, losses: Tensor) -> None:
         self.total += losses.detach().sum(1)
         self.batch += 1
+
+    def keep_best(self, test: data.Dataset) -> None:
+        """Called after an epoch: remember the model if its accuracy on `test` is the highest so far."""
+        result = evaluate(self.model.networks[0], test, [Evaluation()], seed=0, image_size=test.images.shape[-1])
+        if result["clean"]["accuracy"] > self.best_accuracy:
+            self.best_accuracy = result["clean"]["accuracy"]
+            self.best = {name: value.clone() for name, value in self.model.state_dict().items()}
 
     def end_epoch(self, size: int) -> Tensor:
         """The mean loss (S,) of the epoch that is over."""
@@ -121,7 +149,9 @@ class State:
             tensors |= {f"optimizer.{i}.{name}": value for name, value in buffers.items() if value is not None}
         for s, augmentation in enumerate(self.augmentation):
             tensors |= {f"order.{s}": order[s], f"augmentation.{s}": augmentation.get_state()}
+        tensors |= {f"best.{name}": value for name, value in self.best.items()}
         place = {"seeds": self.seeds, "epoch": self.epoch, "batch": self.batch, "diverged_at": self.diverged_at}
+        place |= {"best_accuracy": self.best_accuracy if self.best else None}
         checkpoint.save({name: value.contiguous() for name, value in tensors.items()}, place)
 
     def resume(self, checkpoint: Checkpoint) -> None:
@@ -133,6 +163,8 @@ class State:
         self.epoch, self.batch, self.diverged_at = place["epoch"], place["batch"], place["diverged_at"]
         self.total.copy_(tensors["total"])
         self.model.load_state_dict(_under("model.", tensors))
+        if place["best_accuracy"] is not None:
+            self.best, self.best_accuracy = _under("best.", tensors), place["best_accuracy"]
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         buffers = defaultdict(dict)
         for name, value in _under("optimizer.", tensors).items():
@@ -158,10 +190,25 @@ def _stop_in_time(budget: Budget, state: State, checkpoint: Checkpoint | None) -
 
 
 def _groups(model: nn.Module, factor: int, lr: float, weight_decay: float) -> list[dict]:
-    """Parameter groups: the first layer, when it stands for one on images enlarged by `factor`, steps factor² as far."""
+    """Parameter groups: the first layer, when it stands for one on images enlarged by `factor`, steps factor² as far.
+
+    Modules with an `lr_factor`, which hold the scalars of Fixup, step at that part of the learning rate.
+    """
     first = next(m for m in model.modules() if isinstance(getattr(m, "weight", None), nn.Parameter)).weight
-    rest = [p for p in model.parameters() if p is not first]
-    return [
+    slower = defaultdict(list)
+    for module in model.modules():
+        if hasattr(module, "lr_factor"):
+            slower[module.lr_factor] += module.parameters(recurse=False)
+    apart = {first, *(p for parameters in slower.values() for p in parameters)}
+    rest = [p for p in model.parameters() if p not in apart]
+    groups = [
         {"params": [first], "lr": lr * factor**2, "weight_decay": weight_decay / factor**2},
         {"params": rest, "lr": lr, "weight_decay": weight_decay},
+        *({"params": p, "lr": lr * part, "weight_decay": weight_decay} for part, p in slower.items()),
     ]
+    return [group | {"initial_lr": group["lr"]} for group in groups]
+
+
+def _set_learning_rate(optimizer: torch.optim.Optimizer, part: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = part * group["initial_lr"]

@@ -8,18 +8,30 @@ from lib.evaluate import Evaluation
 from lib.models import INITS, NORMS, PRECISIONS, VGG
 
 SCALES = ("quick", "laptop", "paper")
-ARCHITECTURES = ("mlp", *(f"vgg{depth}" for depth in VGG))
-ADDED = ("architecture", "width", "augment", "precision")  # after the first records: not written at their defaults
+PRETRAINED = "imagenet-"  # before the name of a network whose weights come with torchvision
+ARCHITECTURES = ("mlp", *(f"vgg{depth}" for depth in VGG), "wrn10", "wrn28")
+FIXUP = ("fixup", "fixup-he")
+SELECTIONS = ("last", "best")
+# Added after the first records, and so not written at their defaults:
+ADDED = (
+    "architecture", "width", "augment", "precision", "milestones", "gamma", "nesterov", "padding_mode", "selection",
+    "normalization", "targets",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Trial:
     """One network, trained once from one seed and evaluated: all settings, and nothing else, decide its identity.
 
-    `architecture` is "mlp", with `hidden` the widths of its hidden layers, empty for the linear model, or "vgg8" to
-    "vgg19", with `width` a multiplier of its channels. `norm` is None or "batch"; `init` "default" (torch's own) or "he";
-    `weight_decay` is λ; `augment` and `precision` as in `train.fit`. `seed` fixes initialisation, data order, augmentation
-    and noise, each on its own.
+    `architecture` is "mlp", with `hidden` the widths of its hidden layers, empty for the linear model; "vgg8" to "vgg19" or
+    "wrn28", the wide residual network of widen factor 10, with `width` a multiplier of the channels; or "imagenet-vgg11_bn"
+    and so on, a network of torchvision with its pre-trained weights. `norm` is None, "batch", or one of
+    `models.FIXUP` for wide residual networks; `init` "default" (torch's own) or "he"; `weight_decay` is λ.
+    `milestones`, `gamma`, `nesterov`, `augment`, `padding_mode` and `precision` are as in `train.fit`.
+    `selection`: the network after the "last" epoch is tested, or the one of the epoch "best" on the test set.
+    `normalization` names the one to use in place of the data set's own (`data.load`).
+    `targets` are other networks, on which every input of the evaluations is tested too: attacks transferred to them.
+    `seed` fixes initialisation, data order, augmentation and noise, each on its own.
     """
 
     dataset: str
@@ -38,15 +50,27 @@ class Trial:
     width: float = 1.0
     augment: bool = False
     precision: str = "fp32"
+    milestones: tuple[int, ...] = ()
+    gamma: float = 0.1
+    nesterov: bool = False
+    padding_mode: str = "zeros"
+    selection: str = "last"
+    normalization: str | None = None
+    targets: tuple["Trial", ...] = ()
 
     def __post_init__(self):
-        allowed = {"norm": NORMS, "init": INITS, "architecture": ARCHITECTURES, "precision": PRECISIONS}
+        norms = (*NORMS, *FIXUP) if self.architecture.startswith("wrn") else NORMS
+        allowed = {"norm": norms, "init": INITS, "precision": PRECISIONS, "selection": SELECTIONS}
+        if not self.is_pretrained:
+            allowed["architecture"] = ARCHITECTURES
         for name, values in allowed.items():
             if getattr(self, name) not in values:
                 raise ValueError(f"{name}={getattr(self, name)!r}; allowed: {', '.join(map(str, values))}")
+        if len({target.network_name for target in self.targets}) < len(self.targets):
+            raise ValueError(f"two targets have one name: {', '.join(target.network_name for target in self.targets)}")
         if self.epochs < 0 or self.batch_size < 1 or self.seed < 0:
             raise ValueError(f"epochs={self.epochs}, batch_size={self.batch_size}, seed={self.seed}: too small")
-        for name in ("lr", "momentum", "weight_decay", "width"):  # equal trials are one trial: JSON tells 1 from 1.0
+        for name in ("lr", "momentum", "weight_decay", "width", "gamma"):  # equal trials are one trial: JSON tells 1 from 1.0
             object.__setattr__(self, name, float(getattr(self, name)))
 
     @property
@@ -55,7 +79,9 @@ class Trial:
         evaluations = [evaluation.settings for evaluation in self.evaluations]
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         written = {f.name: values[f.name] for f in fields(self) if f.name not in ADDED or values[f.name] != f.default}
-        return written | {"evaluations": evaluations, "hidden": list(self.hidden)}
+        lists = {"evaluations": evaluations, "hidden": list(self.hidden), "milestones": list(self.milestones)}
+        lists["targets"] = [target.training.settings for target in self.targets]
+        return written | {name: value for name, value in lists.items() if name in written}
 
     @property
     def id(self) -> str:
@@ -66,11 +92,30 @@ class Trial:
         """Whether several seeds are trained side by side."""
         return self.architecture == "mlp"
 
+    @property
+    def kept(self) -> bool:
+        """Whether the trained network is kept: it takes long to train, and other experiments test it too."""
+        return not self.stackable
+
+    @property
+    def is_pretrained(self) -> bool:
+        return self.architecture.startswith(PRETRAINED)
+
+    @property
+    def training(self) -> "Trial":
+        """What decides the trained network, whatever it is then tested on."""
+        return replace(self, evaluations=(), targets=())
+
+    @property
+    def network_name(self) -> str:
+        """As it stands in the label of an attack that is transferred to it: `vgg8`, `vgg8-batch`, …"""
+        return f"{self.architecture}-{self.norm}" if self.norm else self.architecture
+
     def __str__(self) -> str:
         """A few words for the progress bar."""
         network = "linear" if self.architecture == "mlp" and not self.hidden else self.architecture.upper()
         parts = [network, f"{self.image_size} px", self.init if self.init != "default" else ""]
-        parts += ["batch norm" if self.norm else "", f"λ={self.weight_decay:g}" if self.weight_decay else ""]
+        parts += [{"batch": "batch norm"}.get(self.norm, self.norm), f"λ={self.weight_decay:g}" if self.weight_decay else ""]
         return " ".join(filter(None, parts))
 
 

@@ -15,7 +15,7 @@ import pytest
 import torch
 from distributed import LocalCluster
 
-from lib import cluster, data, runs
+from lib import cluster, data, provenance, runs
 from lib.cluster import ClusterError
 from lib.evaluate import Evaluation
 from lib.store import REPOSITORY
@@ -185,7 +185,7 @@ def test_an_error_of_a_task_comes_as_itself_after_what_was_finished(client, tmp_
 
 
 def test_workers_with_other_code_are_refused(client, monkeypatch):
-    monkeypatch.setattr(runs, "code", lambda: "another")
+    monkeypatch.setattr(provenance, "code", lambda: "another")
     message = "tcp://127.* has other code.*instead of another.*check out the same commit"
     with pytest.raises(ClusterError, match=message), cluster.connect(client.scheduler.address):
         pass

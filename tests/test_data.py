@@ -1,12 +1,7 @@
-"""Data sets: what they contain, and what is said when they are missing or damaged."""
+"""Data sets in memory: normalisation, resizing, augmentation and chance."""
 
-import functools
 import hashlib
 import math
-import os
-import urllib.error
-import urllib.request
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,18 +13,6 @@ from torchvision.transforms import functional as transforms
 
 from lib import data
 from lib.data import DataError
-
-
-@pytest.fixture(autouse=True)
-def fresh(monkeypatch):
-    """No network, nothing loaded before, no setting of the user."""
-
-    def unreachable(*args, **kwargs):
-        raise urllib.error.URLError("no network in tests")
-
-    monkeypatch.setattr(urllib.request, "urlopen", unreachable)
-    monkeypatch.delenv("BATCHNORM_DATA", raising=False)
-    monkeypatch.setattr(data, "_load", functools.lru_cache(data._load.__wrapped__))
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +61,42 @@ def test_only_some_classes_are_relabelled_in_their_order(digits):
     assert len(chosen) == 200 and chosen.num_classes == 2
     assert torch.equal(chosen.images[chosen.labels == 0], test.images[test.labels == 7])
     assert torch.equal(chosen.images[chosen.labels == 1], test.images[test.labels == 3])
+
+
+# --- Normalisation ---------------------------------------------------------------------------------------------------
+
+
+def test_a_normalization_is_chosen_by_name():
+    own, chosen = (data.load("mnist-m", "test", normalization=name) for name in (None, "cifar10-wrn"))
+    assert torch.equal(own.images, chosen.images) and own.sha256 == chosen.sha256
+    assert (own.mean, own.std) == data.NORMALIZATION["mnist-m"]
+    assert chosen.mean == pytest.approx((0.4914, 0.4824, 0.4467), abs=1e-4)
+    assert chosen.std == pytest.approx((0.2471, 0.2435, 0.2616), abs=1e-4)
+    pixels = own.images[:5] / 255
+    expected = transforms.normalize(pixels, *data.NORMALIZATION["cifar10-wrn"])
+    torch.testing.assert_close(data.normalize(chosen.images[:5], chosen), expected)
+    assert data.load("mnist-m", "test").mean == own.mean  # for the one call alone
+
+
+def test_an_unknown_normalization_is_named_with_what_is_allowed():
+    with pytest.raises(DataError, match="'imagenet21k'.*allowed: mnist, .*cifar10-wrn.*imagenet"):
+        data.load("mnist-5k", "test", normalization="imagenet21k")
+
+
+def test_a_normalization_of_other_channels_is_refused():
+    with pytest.raises(DataError, match="'mnist' has 1 channels, mnist-m has 3"):
+        data.load("mnist-m", "test", normalization="mnist")
+
+
+def test_every_normalization_has_a_mean_and_a_deviation_of_each_channel_in_pixels():
+    for name, (mean, std) in data.NORMALIZATION.items():
+        assert len(mean) == len(std) == (1 if name in ("mnist", "mnist-5k") or "invariance" in name else 3)
+        assert all(0 < value < 1 for value in (*mean, *std)), name
+
+
+def test_an_unknown_split_is_named_with_what_is_allowed():
+    with pytest.raises(DataError, match="'validation'.*train, test"):
+        data.load("mnist-5k", "validation")
 
 
 # --- Resizing and chance ---------------------------------------------------------------------------------------------
@@ -139,28 +158,53 @@ def choices(images, padding, seed=0):
     return list(zip(*offsets.tolist(), mirrored.flatten().tolist(), strict=True))
 
 
-def crop_and_flip(images, *padding, seed=0):
-    return data.crop_and_flip(images, torch.Generator().manual_seed(seed), *padding)
+def crop_and_flip(images, *padding, seed=0, **options):
+    return data.crop_and_flip(images, torch.Generator().manual_seed(seed), *padding, **options)
 
 
+@pytest.mark.parametrize("padding_mode", data.PADDING_MODES)
 @given(
     st.tuples(*(st.integers(1, most) for most in (20, 3, 9, 9))),
     st.integers(0, 5),
     st.integers(0, 2**31),
 )
-def test_crops_are_those_of_torchvision_image_by_image(shape, padding, seed):
+def test_crops_are_those_of_torchvision_image_by_image(padding_mode, shape, padding, seed):
+    padding = padding if padding_mode == "zeros" else min(padding, *(side - 1 for side in shape[2:]))
     images = bright(*shape)
-    found = crop_and_flip(images, padding, seed=seed)
+    found = crop_and_flip(images, padding, seed=seed, padding_mode=padding_mode)
     assert found.shape == shape and found.dtype == torch.uint8
+    mode = {"zeros": "constant", "reflect": "reflect"}[padding_mode]
     for image, crop, (top, left, mirrored) in zip(images, found, choices(images, padding, seed), strict=True):
-        expected = transforms.crop(transforms.pad(image, padding), top, left, *shape[2:])
+        expected = transforms.crop(transforms.pad(image, padding, padding_mode=mode), top, left, *shape[2:])
         assert torch.equal(crop, transforms.hflip(expected) if mirrored else expected)
+
+
+def test_reflected_crops_are_cut_from_what_numpy_reflects():
+    images = bright(200, 3, 8, 7)
+    padded = np.pad(images.numpy(), ((0, 0), (0, 0), (4, 4), (4, 4)), mode="reflect")
+    found = crop_and_flip(images, padding_mode="reflect")
+    for image, crop, (top, left, mirrored) in zip(padded, found.numpy(), choices(images, 4), strict=True):
+        expected = image[:, top : top + 8, left : left + 7]
+        assert np.array_equal(crop, expected[:, :, ::-1] if mirrored else expected)
+    assert found.min() > 0 and not torch.equal(found, crop_and_flip(images))
+
+
+def test_both_paddings_take_the_same_crops():
+    images = bright(200, 3, 8, 8)
+    black, reflected = (crop_and_flip(images, padding_mode=mode) for mode in data.PADDING_MODES)
+    inside = black != 0
+    assert torch.equal(black[inside], reflected[inside]) and not inside.all()
+
+
+def test_an_unknown_padding_is_named_with_what_is_allowed():
+    with pytest.raises(ValueError, match="padding_mode='circular'; allowed: zeros, reflect"):
+        crop_and_flip(bright(1, 3, 8, 8), padding_mode="circular")
 
 
 def test_padding_is_black_and_of_four_pixels():
     images = bright(2000, 3, 32, 32)
     found = crop_and_flip(images)
-    assert torch.equal(found, crop_and_flip(images, 4))
+    assert torch.equal(found, crop_and_flip(images, 4, padding_mode="zeros"))
     shown = (found != 0).all(1)
     assert torch.equal(shown, (found != 0).any(1))  # in all channels or in none
     rows, columns = shown.any(2).sum(1), shown.any(1).sum(1)
@@ -200,309 +244,3 @@ def test_crops_depend_on_the_generator_alone():
     chance = torch.Generator().manual_seed(1)
     following = [data.crop_and_flip(images, chance) for _ in range(2)]
     assert torch.equal(following[0], first) and not torch.equal(following[1], first)
-
-
-# --- Where data sets are ---------------------------------------------------------------------------------------------
-
-
-def test_root_is_the_argument_then_the_environment_then_the_users_cache(monkeypatch, tmp_path):
-    cache = data.data_root()
-    assert cache.name == "data" and cache.is_absolute() and "batchnorm" in str(cache)
-    monkeypatch.setenv("BATCHNORM_DATA", str(tmp_path / "environment"))
-    assert data.data_root() == tmp_path / "environment"
-    assert data.data_root(tmp_path / "argument") == data.data_root(str(tmp_path / "argument")) == tmp_path / "argument"
-    monkeypatch.setenv("BATCHNORM_DATA", "")
-    assert data.data_root() == cache
-    assert data.data_root("~/digits") == Path.home() / "digits"
-
-
-def test_root_decides_where_a_folder_is_found(monkeypatch, tmp_path):
-    for i, place in enumerate(("argument", "environment")):
-        write_folder(tmp_path / place / "shapes", train_images=np.full((4, 6, 6), 100 + i, np.uint8))
-    monkeypatch.setenv("BATCHNORM_DATA", str(tmp_path / "environment"))
-    assert data.load("shapes", "train").images.max() == 101
-    assert data.load("shapes", "train", tmp_path / "argument").images.max() == 100
-
-
-# --- Folders of arrays -----------------------------------------------------------------------------------------------
-
-
-def random_images(*shape, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
-
-
-def write_folder(folder, **arrays):
-    """A well-formed data set of 6x6 grey images, 8 to train and 4 to test; `arrays` replace its files."""
-    folder.mkdir(parents=True)
-    train, test = random_images(8, 6, 6), random_images(4, 6, 6, seed=1) // 2
-    files = {"train_images": train, "test_images": test}
-    files |= arrays
-    for split in data.SPLITS:
-        files.setdefault(f"{split}_labels", np.arange(len(files[f"{split}_images"]), dtype=np.uint8) % 3)
-    for name, array in files.items():
-        np.save(folder / f"{name.replace('_', '-')}.npy", array)
-
-
-@pytest.mark.parametrize("channels", [(), (1,), (3,)], ids=["grey", "one channel", "colour"])
-def test_folder_round_trip(tmp_path, channels):
-    train, test = random_images(20, 6, 6, *channels), random_images(5, 6, 6, *channels, seed=1) // 2
-    write_folder(tmp_path / "shapes", train_images=train, test_images=test)
-    for split, images in ("train", train), ("test", test):
-        dataset = data.load("shapes", split, tmp_path)
-        expected = images if channels else images[..., None]
-        assert np.array_equal(dataset.images.permute(0, 2, 3, 1).numpy(), expected) and dataset.images.is_contiguous()
-        assert dataset.labels.tolist() == [i % 3 for i in range(len(images))]
-        assert (dataset.name, dataset.split, dataset.num_classes) == ("shapes", split, 3)
-        pixels = train.reshape(-1, channels[0] if channels else 1) / 255
-        assert dataset.mean == pytest.approx(tuple(pixels.mean(0))) and dataset.std == pytest.approx(tuple(pixels.std(0)))
-    normalized = data.normalize(torch.from_numpy(np.moveaxis(train.reshape(20, 6, 6, -1), -1, 1)), dataset)
-    torch.testing.assert_close(normalized.mean((0, 2, 3)), torch.zeros(len(dataset.mean)), rtol=0, atol=1e-5)
-    torch.testing.assert_close(normalized.std((0, 2, 3), correction=0), torch.ones(len(dataset.mean)), rtol=0, atol=1e-5)
-
-
-def test_a_folder_of_test_images_alone_has_statistics_of_its_own(tmp_path):
-    write_folder(tmp_path / "shapes")
-    (tmp_path / "shapes" / "train-images.npy").unlink()
-    images = np.load(tmp_path / "shapes" / "test-images.npy") / 255
-    assert data.load("shapes", "test", tmp_path).mean == pytest.approx((images.mean(),))
-
-
-def test_named_constants_are_used_for_folders_too(tmp_path):
-    write_folder(tmp_path / "cifar10", train_images=random_images(8, 6, 6, 3), test_images=random_images(4, 6, 6, 3))
-    assert data.load("cifar10", "train", tmp_path).mean == (0.4914, 0.4822, 0.4465)
-
-
-def test_an_unknown_data_set_is_named_with_what_is_allowed(tmp_path):
-    with pytest.raises(DataError, match=r"(?s)'nowhere'.*mnist, mnist-5k.*nowhere.*images.*\.npy.*BATCHNORM_DATA"):
-        data.load("nowhere", "train", tmp_path)
-
-
-def test_an_unknown_split_is_named_with_what_is_allowed():
-    with pytest.raises(DataError, match="'validation'.*train, test"):
-        data.load("mnist-5k", "validation")
-
-
-def test_a_missing_file_is_named(tmp_path):
-    write_folder(tmp_path / "shapes")
-    (tmp_path / "shapes" / "test-labels.npy").unlink()
-    assert len(data.load("shapes", "train", tmp_path)) == 8
-    with pytest.raises(DataError, match="test-labels.npy is missing"):
-        data.load("shapes", "test", tmp_path)
-
-
-def as_text(path):
-    path.write_text("these are no digits")
-
-
-def as_archive(path):
-    with path.open("wb") as file:
-        np.savez(file, images=np.zeros((8, 6, 6), np.uint8))
-
-
-def as_pickle(path):
-    np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
-
-
-def as_folder(path):
-    path.unlink()
-    path.mkdir()
-
-
-def cut_to(size):
-    def cut(path):
-        path.write_bytes(path.read_bytes()[:size])
-
-    cut.__name__ = f"cut_to_{size}"
-    return cut
-
-
-NOT_AN_ARRAY = "truncated or not a NumPy array"
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        *map(cut_to, (0, 5, 20, 150, 300)),
-        as_text,
-        as_pickle,
-        as_folder,
-        as_archive,
-    ],
-    ids=lambda damage: damage.__name__,
-)
-@pytest.mark.parametrize("file", ["train-images.npy", "train-labels.npy"])
-def test_a_damaged_file_is_named(tmp_path, file, damage):
-    write_folder(tmp_path / "shapes", train_images=random_images(200, 6, 6))
-    damage(tmp_path / "shapes" / file)
-    with pytest.raises(DataError, match=f"{file} is {NOT_AN_ARRAY}"):
-        data.load("shapes", "train", tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("arrays", "message"),
-    [
-        ({"train_images": np.zeros((8, 6, 6), np.float32)}, "train-images.npy has dtype float32, expected uint8"),
-        ({"train_labels": np.zeros(8, np.int64)}, "train-labels.npy has dtype int64, expected uint8"),
-        ({"train_labels": np.zeros(7, np.uint8)}, r"8 train images but labels of shape \(7,\)"),
-        ({"train_labels": np.zeros((8, 1), np.uint8)}, r"8 train images but labels of shape \(8, 1\)"),
-        ({"train_images": np.zeros((8, 36), np.uint8)}, r"shape \(8, 36\), expected \(N, H, W\)"),
-        ({"train_images": np.zeros((8, 3, 6, 6), np.uint8)}, r"shape \(8, 3, 6, 6\), expected \(N, H, W\)"),
-        ({"train_images": np.zeros((0, 6, 6), np.uint8)}, "0 train images"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_arrays_of_another_kind_are_refused(tmp_path, arrays, message):
-    write_folder(tmp_path / "shapes", **arrays)
-    with pytest.raises(DataError, match=message):
-        data.load("shapes", "train", tmp_path)
-
-
-def test_a_pickled_array_is_not_executed(tmp_path):
-    class Bomb:
-        def __reduce__(self):
-            return Path.touch, (tmp_path / "executed",)
-
-    write_folder(tmp_path / "shapes")
-    np.save(tmp_path / "shapes" / "train-images.npy", np.array([Bomb()], dtype=object), allow_pickle=True)
-    with pytest.raises(DataError):
-        data.load("shapes", "train", tmp_path)
-    assert not (tmp_path / "executed").exists()
-
-
-# --- MNIST -----------------------------------------------------------------------------------------------------------
-
-IDX_FILES = {
-    "train-images-idx3-ubyte": (60_000, 28, 28),
-    "train-labels-idx1-ubyte": (60_000,),
-    "t10k-images-idx3-ubyte": (10_000, 28, 28),
-    "t10k-labels-idx1-ubyte": (10_000,),
-}
-
-
-def write_idx(path, shape):
-    """An idx file of zeros: 0, 0, type 8 (unsigned byte), number of dimensions, the dimensions big-endian, the data."""
-    header = bytes([0, 0, 8, len(shape)]) + b"".join(n.to_bytes(4, "big") for n in shape)
-    path.write_bytes(header)
-    os.truncate(path, len(header) + math.prod(shape))  # sparse: it takes no time and no space
-
-
-@pytest.fixture
-def mnist_root(tmp_path):
-    folder = tmp_path / "MNIST" / "raw"
-    folder.mkdir(parents=True)
-    for name, shape in IDX_FILES.items():
-        write_idx(folder / name, shape)
-    return tmp_path
-
-
-def test_mnist_is_read_from_its_four_files(mnist_root):
-    for split, count in ("train", 60_000), ("test", 10_000):
-        dataset = data.load("mnist", split, mnist_root)
-        assert dataset.images.shape == (count, 1, 28, 28) and dataset.images.dtype == torch.uint8
-        assert dataset.labels.shape == (count,) and dataset.labels.dtype == torch.int64
-
-
-@pytest.mark.parametrize("file", ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"])
-@pytest.mark.parametrize(
-    "damage",
-    [
-        *map(cut_to, (0, 3, 5, 5000)),
-        as_text,
-    ],
-    ids=lambda damage: damage.__name__,
-)
-def test_a_damaged_mnist_file_is_reported_with_its_folder(mnist_root, file, damage):
-    damage(mnist_root / "MNIST" / "raw" / file)
-    with pytest.raises(DataError, match=f"(?s)MNIST .test..*{mnist_root}.*idx files"):
-        data.load("mnist", "test", mnist_root)
-
-
-@pytest.mark.parametrize("file", ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"])
-def test_an_mnist_with_another_number_of_images_is_refused(mnist_root, file):
-    write_idx(mnist_root / "MNIST" / "raw" / file, (9_999, *IDX_FILES[file][1:]))
-    with pytest.raises(DataError, match="expected 10000 of 28x28"):
-        data.load("mnist", "test", mnist_root)
-
-
-def test_missing_mnist_without_network_says_what_to_do(tmp_path):
-    with pytest.raises(DataError, match=r"(?s)could not be downloaded.*no network.*idx files.*BATCHNORM_DATA.*quick scale"):
-        data.load("mnist", "train", tmp_path)
-
-
-def test_a_failed_load_is_tried_again(tmp_path):
-    with pytest.raises(DataError):
-        data.load("shapes", "train", tmp_path)
-    write_folder(tmp_path / "shapes")
-    assert len(data.load("shapes", "train", tmp_path)) == 8
-
-
-# --- Invariance-based examples ---------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def invariance(mnist_root, monkeypatch):
-    """Files of the right form, which are taken for the real ones; returns the root and their arrays."""
-    folder = mnist_root / "invariance"
-    folder.mkdir()
-    chance = np.random.default_rng(0)
-    images = chance.uniform(0, 255, (100, 28, 28, 1))
-    human, index = chance.integers(0, 10, 100), chance.permutation(10_000)[:100]
-    checksums = {}
-    for (name, (source, _)), array in zip(data.INVARIANCE_FILES.items(), (images, human, index), strict=True):
-        np.save(folder / name, array)
-        checksums[name] = (source, hashlib.sha256((folder / name).read_bytes()).hexdigest())
-    monkeypatch.setattr(data, "INVARIANCE_FILES", checksums)
-    labels = mnist_root / "MNIST" / "raw" / "t10k-labels-idx1-ubyte"
-    original = chance.integers(0, 10, 10_000).astype(np.uint8)
-    labels.write_bytes(labels.read_bytes()[:8] + original.tobytes())
-    return mnist_root, images, human, original[index]
-
-
-def test_invariance_examples_come_with_two_label_sets(invariance):
-    root, images, human, original = invariance
-    for name, labels in ("invariance-human", human), ("invariance-original", original):
-        dataset = data.load(name, "test", root)
-        assert dataset.images.shape == (100, 1, 28, 28) and dataset.images.dtype == torch.uint8
-        assert np.abs(dataset.images.permute(0, 2, 3, 1).numpy() - images).max() <= 0.5
-        assert np.array_equal(dataset.labels.numpy(), labels)
-        assert (dataset.mean, dataset.std) == ((0.1307,), (0.3081,))
-
-
-def test_invariance_examples_are_no_training_set(invariance):
-    with pytest.raises(DataError, match="no training images.*test"):
-        data.load("invariance-human", "train", invariance[0])
-
-
-@pytest.mark.parametrize("file", data.INVARIANCE_FILES)
-def test_a_foreign_invariance_file_is_refused(invariance, file):
-    np.save(invariance[0] / "invariance" / file, np.zeros(100))
-    with pytest.raises(DataError, match=f"{file} is damaged or foreign.*SHA-256.*Delete it"):
-        data.load("invariance-human", "test", invariance[0])
-
-
-@pytest.mark.parametrize("file", data.INVARIANCE_FILES)
-def test_a_missing_invariance_file_without_network_says_what_to_do(invariance, file):
-    (invariance[0] / "invariance" / file).unlink()
-    with pytest.raises(DataError, match=f"(?s){file} is missing.*could not be downloaded.*no network.*by hand"):
-        data.load("invariance-human", "test", invariance[0])
-    assert not (invariance[0] / "invariance" / file).exists()
-
-
-def test_a_missing_invariance_file_is_downloaded_and_checked(invariance, monkeypatch, tmp_path):
-    root = invariance[0]
-    file, (source, _) = next(iter(data.INVARIANCE_FILES.items()))
-    content = (root / "invariance" / file).read_bytes()
-
-    def retrieve(content, url, target):
-        assert url.endswith(f"/{data.INVARIANCE_COMMIT}/invariance_examples/{source}")
-        Path(target).write_bytes(content)
-
-    for answer, accepted in (content, True), (content[:-1], False):
-        (root / "invariance" / file).unlink()
-        data._load.cache_clear()
-        monkeypatch.setattr(urllib.request, "urlretrieve", functools.partial(retrieve, answer))
-        if accepted:
-            assert len(data.load("invariance-human", "test", root)) == 100
-        else:
-            with pytest.raises(DataError, match="damaged or foreign"):
-                data.load("invariance-human", "test", root)

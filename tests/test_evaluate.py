@@ -448,8 +448,8 @@ def test_settings_name_what_differs_from_the_defaults():
 
 
 def test_unknown_kind_and_space_are_named():
-    with pytest.raises(ValueError, match="kind='pgd'.*clean, noise, fgsm, bim"):
-        Evaluation("pgd")
+    with pytest.raises(ValueError, match="kind='carlini'.*clean, noise, fgsm, bim, pgd"):
+        Evaluation("carlini")
     with pytest.raises(ValueError, match="space='pixels'.*normalized, pixel"):
         Evaluation(space="pixels")
 

@@ -1,11 +1,13 @@
 """Fused networks: the same logits, gradients, predictions and accuracies, from a copy."""
 
 import copy
+import itertools
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
-from common import CONVOLUTIONAL, EVERY_ARCHITECTURE, NARROW, every, initialized, norms, random_images
+from common import CONVOLUTIONAL, EVERY_ARCHITECTURE, NARROW, RGB, every, initialized, norms, random_images
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -16,12 +18,20 @@ from lib.fuse import fuse
 from lib.train import fit
 
 SEEDS = st.integers(0, 2**31)
+WIDE_RESNETS = {f"wrn16-{norm}": (partial(models.wide_resnet, 16, 0.5, norm=norm), RGB) for norm in models.WIDE_NORMS}
+EVERY_MODEL = EVERY_ARCHITECTURE | WIDE_RESNETS
 
 
 def seasoned(name, seed=0):
-    """In training mode, with batch norms as after a long training: factors of both signs, shifts, running statistics."""
-    network = initialized(EVERY_ARCHITECTURE[name][0](), seed)
+    """In training mode, with batch norms as after a long training: factors of both signs, shifts, running statistics.
+
+    Of wide ResNets, the scalars and the weights that begin as zeros too are what they could be then.
+    """
+    network = initialized(EVERY_MODEL[name][0](), seed, init="he" if name in WIDE_RESNETS else "default")
     chance = torch.Generator().manual_seed(seed)
+    for parameter in network.parameters():
+        if name in WIDE_RESNETS and parameter.min() == parameter.max():
+            parameter.data += 0.1 * torch.rand(parameter.shape, generator=chance)  # positive: ReLUs let small images through
     for norm in norms(network):
         for values in (norm.weight.data, norm.bias.data, norm.running_mean):
             values.copy_(torch.randn(values.shape, generator=chance))
@@ -47,12 +57,12 @@ def assert_near(found, expected, tolerance):
 # --- The same function -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", EVERY_ARCHITECTURE)
+@pytest.mark.parametrize("name", EVERY_MODEL)
 @settings(max_examples=5)
 @given(seed=SEEDS, batch=st.integers(1, 9), scale=st.floats(0.01, 100))
 def test_logits_and_their_gradients_are_equal_up_to_rounding(name, seed, batch, scale):
     network = seasoned(name, seed)
-    images = scale * random_images(batch, *EVERY_ARCHITECTURE[name][1], seed=seed)
+    images = scale * random_images(batch, *EVERY_MODEL[name][1], seed=seed)
     direction = random_images(batch, 10, seed=seed + 1)
     fused, plain = fuse(network), copy.deepcopy(network).eval()
     assert_near(fused(images), plain(images).detach(), 1e-5)
@@ -74,6 +84,29 @@ def test_batch_norm_is_gone_and_relu_comes_after_pooling(name):
     assert "ReLU MaxPool2d" not in " ".join(kinds)
 
 
+@pytest.mark.parametrize("name", WIDE_RESNETS)
+def test_only_batch_norm_that_follows_no_convolution_is_left(name):
+    """In six residual blocks, that before their first ReLU, and that before the last of all."""
+    network, fused = seasoned(name), fuse(seasoned(name))
+    assert (len(norms(network)), len(norms(fused))) == {"batch": (13, 7), "fixup": (0, 0), "fixup-he": (1, 1)}[name[6:]]
+    chains = [[type(layer) for layer in module] for module in fused.modules() if isinstance(module, nn.Sequential)]
+    assert all(pair != (nn.Conv2d, nn.BatchNorm2d) for chain in chains for pair in itertools.pairwise(chain))
+
+
+class Sum(nn.Module):
+    """Chains of layers inside another module, a chain in a chain, and layers with two places."""
+
+    def __init__(self):
+        super().__init__()
+        twice = nn.Conv2d(3, 3, 3, padding=1)
+        inner = nn.Sequential(twice, nn.BatchNorm2d(3), nn.ReLU())
+        self.left = nn.Sequential(nn.BatchNorm2d(3), inner, nn.BatchNorm2d(3), nn.ReLU(), twice, nn.BatchNorm2d(3))
+        self.right = nn.Sequential(twice, inner)
+
+    def forward(self, x):
+        return self.left(x) + self.right(x)
+
+
 @pytest.mark.parametrize(
     ("layers", "shape"),
     [
@@ -82,12 +115,13 @@ def test_batch_norm_is_gone_and_relu_comes_after_pooling(name):
         ([nn.Flatten(), nn.BatchNorm1d(12), nn.Linear(12, 5), nn.BatchNorm1d(5)], (3, 2, 2)),
         ([nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.MaxPool2d(2)], (3, 8, 8)),
         ([nn.MaxPool2d(2), nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4, affine=False)], (3, 8, 8)),
+        ([nn.Conv2d(3, 3, 3), Sum(), nn.BatchNorm2d(3), nn.AvgPool2d(2), nn.Flatten()], (3, 8, 8)),
         ([], (3, 8, 8)),
     ],
     ids=lambda value: "-".join(type(layer).__name__ for layer in value) if isinstance(value, list) else "",
 )
 def test_layers_in_any_other_order_are_the_same_function_too(layers, shape):
-    """Batch norm first or after the ReLU, where there is nothing before it to become part of; several in a row."""
+    """Batch norm first or after the ReLU, where there is nothing before it to become part of; several in a row; in branches."""
     network = nn.Sequential(*layers).double()
     for seed in range(3):
         network(1 + 2 * random_images(20, *shape, seed=seed).double())
@@ -98,13 +132,13 @@ def test_layers_in_any_other_order_are_the_same_function_too(layers, shape):
 # --- A frozen copy ---------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=EVERY_ARCHITECTURE)
+@pytest.fixture(params=EVERY_MODEL)
 def network(request):
     """In training mode but for one module, differentiable but for one parameter."""
     network = seasoned(request.param)
     network[-2].eval()
     network[-1].bias.requires_grad_(False)
-    network.images = random_images(3, *EVERY_ARCHITECTURE[request.param][1])
+    network.images = random_images(3, *EVERY_MODEL[request.param][1])
     return network
 
 
@@ -139,17 +173,17 @@ def test_the_copy_keeps_its_values_when_the_network_goes_on_training(network):
     assert torch.equal(fused(network.images), before) and before.any()
 
 
-@pytest.mark.parametrize("name", CONVOLUTIONAL)
+@pytest.mark.parametrize("name", CONVOLUTIONAL | WIDE_RESNETS)
 def test_convolutions_of_the_copy_are_in_channels_last(name):
-    convolutions = [module for module in fuse(seasoned(name)) if isinstance(module, nn.Conv2d)]
+    convolutions = [module for module in fuse(seasoned(name)).modules() if isinstance(module, nn.Conv2d)]
     assert all(module.weight.is_contiguous(memory_format=torch.channels_last) for module in convolutions)
 
 
-@pytest.mark.parametrize("name", EVERY_ARCHITECTURE)
+@pytest.mark.parametrize("name", EVERY_MODEL)
 def test_fusing_again_changes_nothing(name):
-    fused, images = fuse(seasoned(name)), random_images(3, *EVERY_ARCHITECTURE[name][1])
+    fused, images = fuse(seasoned(name)), random_images(3, *EVERY_MODEL[name][1])
     again = fuse(fused)
-    assert list(map(type, again)) == list(map(type, fused)) and torch.equal(again(images), fused(images))
+    assert list(map(type, again.modules())) == list(map(type, fused.modules())) and torch.equal(again(images), fused(images))
 
 
 # --- Digits ----------------------------------------------------------------------------------------------------------
@@ -177,7 +211,7 @@ def trained(request):
         train, test = (replace(digits, images=nn.functional.pad(digits.images, (2, 2, 2, 2))) for digits in (train, test))
     network, size = BUILDERS[name](norm)
     initialized(network, init="he")
-    fit([network], train, seeds=[0], image_size=size, epochs=4, batch_size=32, lr=0.02, momentum=0.9)
+    fit([network], train, seeds=[0], image_size=size, epochs=6, batch_size=32, lr=0.02, momentum=0.9)
     return network, test, size
 
 

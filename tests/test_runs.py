@@ -21,7 +21,7 @@ import pytest
 import torch
 from common import NARROW, every, in_colour
 
-from lib import checkpoints, data, experiments, runs, store, train, trials
+from lib import checkpoints, data, experiments, networks, provenance, runs, store, train, trials
 from lib.checkpoints import Budget, Checkpoint, OutOfTime
 from lib.evaluate import Evaluation
 from lib.store import RunError
@@ -70,7 +70,7 @@ def fitted(monkeypatch):
         calls.append(seeds)
         return train.fit(networks, training_set, seeds=seeds, **settings)
 
-    monkeypatch.setattr(runs, "fit", fit)
+    monkeypatch.setattr(networks, "fit", fit)
     return calls
 
 
@@ -111,7 +111,7 @@ def test_a_record_is_what_plain_training_and_evaluation_give(sweep, data_root):
     trial = replace(FEW, hidden=(), seed=3, epochs=4, batch_size=30, lr=0.05)
     (record,) = sweep([trial])
     train_set, test_set = (data.load("few", split, data_root) for split in data.SPLITS)
-    network = runs.build(trial, train_set)
+    network = networks.build(trial, train_set)
     optimizer, order = torch.optim.SGD(network.parameters(), trial.lr), data.generator(3, "order")
     for _ in range(trial.epochs):
         for batch in torch.randperm(len(train_set), generator=order).split(trial.batch_size):
@@ -266,7 +266,7 @@ HOST = """
 import os, signal, sys, time
 import torch
 import torch._dynamo  # the first optimizer would import it, in every fork anew
-from lib import data, runs, train
+from lib import data, networks, provenance, runs, train
 from lib.evaluate import Evaluation
 from lib.trials import Trial
 
@@ -292,7 +292,7 @@ def die_while_writing(place, number):
     setattr(os, name, call)
 
 torch.set_num_threads(1)
-runs.commit()
+provenance.commit()
 for line in sys.stdin:
     trials, root, store, moment, train.EVERY = eval(line)
     for split in data.SPLITS:
@@ -403,8 +403,13 @@ def results(record):
 
 
 def left_over(folder):
-    """What lies in the store besides records."""
-    return [path.name for path in folder.iterdir() if path.suffix != ".json"]
+    """What lies in the store besides records and kept networks."""
+    return [path.name for path in folder.iterdir() if path.is_file() and path.suffix != ".json"]
+
+
+def kept(folder):
+    """Whose networks are kept there."""
+    return sorted(path.stem for path in (folder / "networks").glob("*.safetensors"))
 
 
 def long_ago(monkeypatch):
@@ -425,12 +430,12 @@ def test_a_sweep_with_a_budget_stops_and_goes_on_bit_for_bit(
             break
         except OutOfTime as error:
             count += 1
-            kept = files(tmp_path)
-            assert f"{len(kept)} of 4 trials finished; run again" in str(error)
-            assert {name: kept[name] for name in before} == before
-            finished.append(len(kept))
+            now = files(tmp_path)
+            assert f"{len(now)} of 4 trials finished; run again" in str(error)
+            assert {name: now[name] for name in before} == before
+            finished.append(len(now) + len(kept(tmp_path)))
             assert all(re.fullmatch(r"[0-9a-f]{16}\.safetensors", name) for name in left_over(tmp_path))
-            assert left_over(tmp_path) or len(kept) > len(before)
+            assert left_over(tmp_path) or kept(tmp_path) or len(now) > len(before)
     assert count >= PIECES // pieces and finished == sorted(finished)
     assert [results(record) for record in records] == undisturbed
     assert left_over(tmp_path) == [] and files(tmp_path).keys() == names(LONG)
@@ -441,8 +446,8 @@ def test_a_sweep_out_of_time_has_a_checkpoint_of_its_training(sweep, steps, tick
     with pytest.raises(OutOfTime, match="0 of 4 trials finished"):
         sweep(LONG, budget=8)
     (name,) = left_over(tmp_path)
-    assert name == f"{LONG[0].id}.safetensors" and not files(tmp_path)
-    _, state = Checkpoint(tmp_path / name, runs.code()).load()
+    assert name == f"{LONG[0].training.id}.safetensors" and not files(tmp_path)
+    _, state = Checkpoint(tmp_path / name, provenance.code()).load()
     assert state["seeds"] == [0, 1] and 0 < len(steps) == 4 * (state["epoch"] - 1) + state["batch"] < 12
 
 
@@ -485,11 +490,12 @@ def test_a_training_is_not_repeated_when_its_evaluation_was_interrupted(
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         interrupt_after(patch, 1)
         sweep(trials)
-    assert len(left_over(tmp_path)) == 1 and files(tmp_path).keys() == names(trials[:1])
+    stacked = trials[0].stackable
+    assert len(left_over(tmp_path)) == stacked and kept(tmp_path) == ([] if stacked else [trials[0].training.id])
+    assert files(tmp_path).keys() == names(trials[:1])
     steps.clear()
     fitted.clear()
     records = sweep(trials)
-    stacked = trials[0].stackable
     assert fitted == ([[0, 1]] if stacked else [[1]]) and len(steps) == (0 if stacked else 12)
     expected = undisturbed[:2] if stacked else undisturbed[2:]
     assert [results(record) for record in records] == expected
@@ -510,7 +516,7 @@ def test_a_checkpoint_without_all_missing_seeds_is_not_used(sweep, fitted, steps
 def test_a_checkpoint_of_other_code_is_not_used(sweep, steps, monkeypatch, undisturbed, tmp_path):
     long_ago(monkeypatch)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(runs, "code", lambda: "0" * 40)
+        patch.setattr(networks, "code", lambda: "0" * 40)
         interrupt_after(patch, 1)
         sweep(LONG[:2])
     steps.clear()
@@ -570,10 +576,10 @@ def test_a_training_killed_again_and_again_goes_on_bit_for_bit(host, sweep, step
     for place, number in moments:
         assert host(tmp_path, (place, number), trial, every=0.0)[0] == -signal.SIGKILL
         saved += number - (place != "renamed")
-        checkpoint = tmp_path / f"{replace(trial[0], seed=0).id}.safetensors"
+        checkpoint = tmp_path / f"{replace(trial[0], seed=0).training.id}.safetensors"
         assert checkpoint.exists() == (saved > 0) and not files(tmp_path)
         if saved:
-            _, state = Checkpoint(checkpoint, runs.code()).load()
+            _, state = Checkpoint(checkpoint, provenance.code()).load()
             assert 4 * (state["epoch"] - 1) + state["batch"] == saved
     assert saved == 12
     (record,) = sweep(trial)
@@ -676,6 +682,13 @@ OTHER = {
     "width": 0.5,
     "augment": True,
     "precision": "bf16",
+    "milestones": (1,),
+    "gamma": 0.5,
+    "nesterov": True,
+    "padding_mode": "reflect",
+    "selection": "best",
+    "normalization": "cifar10",
+    "targets": (DIGITS,),
 }
 OTHER_EVALUATION = {
     "kind": "fgsm",
@@ -688,6 +701,8 @@ OTHER_EVALUATION = {
     "dataset": "mnist",
     "batch_statistics": True,
     "block_average": True,
+    "restarts": 2,
+    "first": 10,
 }
 
 
@@ -718,7 +733,10 @@ def test_trials_survive_json():
         settings = json.loads(json.dumps(trial.settings))
         evaluations = tuple(Evaluation(**evaluation) for evaluation in settings["evaluations"])
         assert settings == trial.settings
-        assert Trial(**settings | {"evaluations": evaluations, "hidden": tuple(settings["hidden"])}) == trial
+        lists = {"evaluations": evaluations, "targets": tuple(target.training for target in trial.targets)}
+        lists |= {name: tuple(settings[name]) for name in ("hidden", "milestones") if name in settings}
+        assert settings.get("targets", []) == [target.settings for target in lists["targets"]]
+        assert Trial(**settings | lists) == replace(trial, targets=lists["targets"])
 
 
 @pytest.mark.parametrize(
@@ -745,7 +763,7 @@ class TestExperiments:
     def test_trials_are_unique_and_every_seed_has_the_same_settings(self, table):
         trials = table("quick", seeds=3)
         assert len({trial.id for trial in trials}) == len(trials)
-        by_seed = [[replace(trial, seed=0) for trial in trials if trial.seed == seed] for seed in range(3)]
+        by_seed = [[replace(trial, seed=0, targets=()) for trial in trials if trial.seed == seed] for seed in range(3)]
         assert by_seed[0] == by_seed[1] == by_seed[2] and len(by_seed[0]) == len(trials) / 3
 
     def test_seeds_and_epochs_are_settings(self, table):

@@ -351,9 +351,9 @@ def test_augmentation_leaves_the_order_as_it_was(digits, monkeypatch):
         seen[False].extend(images)
         return normalize(images, dataset)
 
-    def watch_before(images, generator):
+    def watch_before(images, generator, **options):
         seen[True].append(images)
-        return crop_and_flip(images, generator)
+        return crop_and_flip(images, generator, **options)
 
     shared = {"seeds": [0, 1], "image_size": 28, "epochs": 2, "batch_size": 90, "lr": 0.1}
     monkeypatch.setattr(data, "normalize", watch)

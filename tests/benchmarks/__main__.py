@@ -11,7 +11,7 @@ import click
 import pandas as pd
 import torch
 
-from lib import runs, store
+from lib import provenance, store
 from tests.benchmarks import attacks, memory, scaling, training
 from tests.benchmarks.timing import THREADS, Result, compare
 
@@ -66,13 +66,13 @@ def table(results: list[Result]) -> str:
 def describe_machine() -> dict[str, str | int]:
     versions = {package: importlib.metadata.version(package) for package in PACKAGES}
     return {
-        "cpu": runs.device_name(torch.device("cpu")),
+        "cpu": provenance.device_name(torch.device("cpu")),
         "device": "cpu",
         "threads": torch.get_num_threads(),
         "system": platform.platform(),
         "python": platform.python_version(),
         **versions,
-        "commit": runs.commit(),
+        "commit": provenance.commit(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

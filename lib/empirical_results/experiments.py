@@ -1,0 +1,176 @@
+"""The tables of section 3 and appendix A.2 on SVHN and CIFAR-10 as lists of trials, for each scale."""
+
+from dataclasses import dataclass, replace
+
+from lib.evaluate import Evaluation
+from lib.models import NORMS
+from lib.trials import SCALES, Trial, over_seeds
+
+EPSILON = 0.03  # l-inf, in normalised pixels (section 3)
+EPSILON_L2 = EPSILON * 3072**0.5  # the ball that contains the l-inf ball (section 3)
+STEPS = 20
+WEIGHT_DECAYS = (5e-4, 0.0)  # the paper does not say; both are arms
+SHIFTS = ("cifar10.1-v6", "cinic10_imagenet")
+
+CLEAN = Evaluation()
+NOISE = Evaluation("noise", epsilon=0.25)  # the standard deviation in the authors' script
+NOISE_AS_PRINTED = Evaluation("noise", epsilon=0.5)  # the square root of the variance 1/4 in the text
+BIM = Evaluation("bim", epsilon=EPSILON, steps=STEPS, step_size=EPSILON / STEPS)
+BIM_L2 = Evaluation("bim", "l2", epsilon=EPSILON_L2, steps=STEPS, step_size=EPSILON_L2 / STEPS)
+TABLE = (CLEAN, NOISE, NOISE_AS_PRINTED, BIM, BIM_L2)
+# BIM with the paper's step size and other numbers of steps, up to half as much again: one path of iterates.
+CURVE = tuple(replace(BIM, epsilon=n * BIM.step_size, steps=n) for n in (1, 2, 4, 7, 10, 14, 30))
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What the word means for the networks of section 3."""
+
+    cifar10: str
+    svhn: str
+    shift: str
+    seeds: int
+    width: float  # of the VGGs
+    epochs: int  # of Table 2, whose learning rate is constant
+    deep_epochs: int  # of Table 4
+    svhn_epochs: int
+    depths: tuple[int, ...]  # of the VGGs of Tables 4 and 8
+    precision: str
+    selection: str
+    strong_images: int  # on which the strong attacks are run
+    strong_steps: int
+
+
+EMPIRICAL_SCALES = {
+    "quick": Scale(
+        "mnist-m", "mnist-m", "mnist-m-flower", seeds=2, width=1 / 8, epochs=4, deep_epochs=4, svhn_epochs=4, depths=(8, 11),
+        precision="fp32", selection="last", strong_images=50, strong_steps=20,
+    ),
+    "laptop": Scale(
+        "cifar10", "svhn10k", "cifar10.1-v6", seeds=3, width=1 / 4, epochs=20, deep_epochs=20, svhn_epochs=50, depths=(8, 11),
+        precision="bf16", selection="last", strong_images=500, strong_steps=100,
+    ),
+    "paper": Scale(
+        "cifar10", "svhn", "cifar10.1-v6", seeds=5, width=1.0, epochs=150, deep_epochs=350, svhn_epochs=50,
+        depths=(8, 11, 13, 16, 19), precision="fp32", selection="best", strong_images=1000, strong_steps=100,
+    ),
+}  # fmt: skip
+DEEPEST_WITHOUT = 13  # the deepest VGG that trains without batch norm (section 3, Table 4)
+
+
+def scale_of(scale: str) -> Scale:
+    if scale not in SCALES:
+        raise ValueError(f"unknown scale {scale!r}; allowed: {', '.join(SCALES)}")
+    return EMPIRICAL_SCALES[scale]
+
+
+def table_02(scale: str, seeds: int | None = None, epochs: int | None = None) -> list[Trial]:
+    """VGG8 on CIFAR-10, constant learning rate (section 3, Table 2), for both weight decays.
+
+    Here and below, None stands for the scale's own number of seeds and of epochs.
+    """
+    s = scale_of(scale)
+    trials = []
+    for weight_decay in WEIGHT_DECAYS:
+        beyond = (*CURVE, *_strong(s)) if weight_decay else ()
+        evaluations = (*TABLE, Evaluation(dataset="train"), *beyond)
+        settings = {"weight_decay": weight_decay, "epochs": epochs or s.epochs, "evaluations": evaluations}
+        trials += [_vgg(s, s.cifar10, 8, norm, **settings) for norm in NORMS]
+    return over_seeds(trials, s.seeds if seeds is None else seeds)
+
+
+def table_03(scale: str, seeds: int | None = None, epochs: int | None = None, shift: str | None = None) -> list[Trial]:
+    """The networks of Table 2 with weight decay on another test set, of the same classes (section 3, Table 3).
+
+    `shift` is its name: CIFAR-10.1 v6 as in the paper (None), or any other data set of CIFAR-10's classes.
+    """
+    s = scale_of(scale)
+    evaluations = tuple(replace(evaluation, dataset=shift or s.shift) for evaluation in TABLE)
+    trained = [trial for trial in table_02(scale, seeds, epochs) if trial.weight_decay]
+    return [replace(trial, evaluations=evaluations) for trial in trained]
+
+
+def table_03_cinic(scale: str, seeds: int | None = None, epochs: int | None = None) -> list[Trial]:
+    """Table 3 on the images that CINIC-10 took from ImageNet: a larger shift than that of CIFAR-10.1."""
+    return table_03(scale, seeds, epochs, None if scale == "quick" else "cinic10_imagenet")
+
+
+def table_01(scale: str, seeds: int | None = None, epochs: int | None = None) -> list[Trial]:
+    """VGG8 on SVHN (section 3, Table 1), for both weight decays."""
+    trials = [trial for decay in WEIGHT_DECAYS for norm in NORMS for trial in _svhn(scale, 8, norm, decay, epochs)]
+    return over_seeds(trials, scale_of(scale).seeds if seeds is None else seeds)
+
+
+def table_08(scale: str, seeds: int | None = None, epochs: int | None = None) -> list[Trial]:
+    """Deeper VGGs on SVHN, with batch norm (appendix A.2, Table 8)."""
+    s = scale_of(scale)
+    trials = [trial for depth in s.depths if depth > 8 for trial in _svhn(scale, depth, "batch", WEIGHT_DECAYS[0], epochs)]
+    return over_seeds(trials, s.seeds if seeds is None else seeds)
+
+
+def table_04(scale: str, seeds: int | None = None, epochs: int | None = None) -> list[Trial]:
+    """VGGs of several depths on CIFAR-10, with a larger learning rate where there is batch norm (section 3, Table 4)."""
+    s = scale_of(scale)
+    epochs = epochs or s.deep_epochs
+    settings = {"epochs": epochs, "milestones": (epochs * 150 // 350, epochs * 250 // 350), "weight_decay": WEIGHT_DECAYS[0]}
+    trials = [
+        _vgg(s, s.cifar10, depth, norm, lr=0.1 if norm else 0.01, evaluations=TABLE[:-1], **settings)
+        for depth in s.depths
+        for norm in NORMS
+        if norm or depth <= DEEPEST_WITHOUT
+    ]
+    return over_seeds(trials, s.seeds if seeds is None else seeds)
+
+
+def table_10_cifar10(scale: str, seeds: int | None = None, epochs: int | None = None) -> list[Trial]:
+    """The transfer of attacks between the networks of Table 4 without their deepest: Table 10 without ImageNet.
+
+    Each network is a source, the networks of the next seed are its targets: it has seen none of them.
+    """
+    trained = [trial for trial in table_04(scale, seeds, epochs) if int(trial.architecture.removeprefix("vgg")) <= DEEPEST_WITHOUT]
+    last = max(trial.seed for trial in trained)
+    first = None if scale == "quick" else 2048
+    attacks = [replace(BIM, epsilon=n * 0.005, steps=n, step_size=0.005, first=first) for n in (10, 20)]
+    return [
+        replace(
+            source,
+            evaluations=(replace(CLEAN, first=first), *attacks),
+            targets=tuple(t.training for t in trained if t.seed == (source.seed + 1 if source.seed < last else 0)),
+        )
+        for source in trained
+    ]
+
+
+def _svhn(scale: str, depth: int, norm: str | None, weight_decay: float, epochs: int | None) -> list[Trial]:
+    s = scale_of(scale)
+    epochs = epochs or s.svhn_epochs
+    settings = {"weight_decay": weight_decay, "epochs": epochs, "milestones": (epochs * 25 // 50, epochs * 40 // 50)}
+    return [_vgg(s, s.svhn, depth, norm, augment=False, selection="last", evaluations=TABLE, **settings)]
+
+
+def _vgg(s: Scale, dataset: str, depth: int, norm: str | None, **settings) -> Trial:
+    """With what all VGGs of section 3 have in common; the digits of the quick scale are not mirrored."""
+    shared = {"init": "he", "momentum": 0.9, "lr": 0.01, "augment": s.cifar10 == "cifar10", "width": s.width}
+    shared |= {"precision": s.precision, "selection": s.selection, "norm": norm}
+    return Trial(dataset, 32, architecture=f"vgg{depth}", **(shared | settings))
+
+
+def _strong(s: Scale) -> tuple[Evaluation, ...]:
+    """BIM, and PGD with more steps and random starts, on the same images."""
+    balls = (("linf", EPSILON), ("l2", EPSILON_L2))
+    pgd = [
+        Evaluation("pgd", norm, epsilon=epsilon, steps=s.strong_steps, step_size=2.5 * epsilon / s.strong_steps, restarts=2)
+        for norm, epsilon in balls
+    ]
+    return tuple(replace(evaluation, first=s.strong_images) for evaluation in (BIM, BIM_L2, *pgd))
+
+
+EXPERIMENTS = {
+    "table-01": table_01,
+    "table-02": table_02,
+    "table-03": table_03,
+    "table-03-cinic": table_03_cinic,
+    "table-04": table_04,
+    "table-08": table_08,
+    "table-10-cifar10": table_10_cifar10,
+}
