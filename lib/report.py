@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,17 +15,19 @@ from lib.paper import Reported
 from lib.trials import SCALES
 from lib.verdicts import Estimate
 
-SETTINGS = ("dataset", "image_size", "norm", "init", "weight_decay", "epochs", "seed")  # of a trial, as a frame has them
+SETTINGS = ("dataset", "image_size", "norm", "init", "lr", "weight_decay", "epochs", "seed")  # of a trial, as a frame has them
+ADDED_SETTINGS = {"width": 1.0, "normalization": None}  # which records do not show at these defaults
 
 
-def frame(records: list[dict], scale: str) -> pd.DataFrame:
-    """One row a trial: `scale`, `model`, its settings, and columns such as `accuracy clean` (percent) and `loss clean`."""
+def frame(records: list[dict], scale: str, experiment: str = "") -> pd.DataFrame:
+    """One row a trial: `scale`, `experiment`, `model`, settings, and columns such as `accuracy clean` (percent), `loss clean`."""
     rows = []
     for record in records:
         trial = record["trial"]
         architecture = trial.get("architecture", "mlp")
-        row = {"scale": scale, "model": "linear" if architecture == "mlp" and not trial["hidden"] else architecture}
+        row = {"scale": scale, "experiment": experiment, "model": "linear" if architecture == "mlp" and not trial["hidden"] else architecture}
         row |= {name: trial[name] for name in SETTINGS} | {"norm": trial["norm"] or "none"}
+        row |= {name: trial.get(name, default) or "own" for name, default in ADDED_SETTINGS.items()}
         row |= {"diverged_at": record["diverged_at"]}
         row |= {name: record["provenance"][name] for name in ("device", "precision")}
         row |= {f"{kind} {label}": v for label, found in record["metrics"].items() for kind, v in found.items()}
@@ -34,8 +37,8 @@ def frame(records: list[dict], scale: str) -> pd.DataFrame:
 
 def collect(run: dict[str, list[dict]], scale: str) -> pd.DataFrame:
     """What was just run at `scale`, records by experiment, and beside it the published records of the other scales."""
-    frames = [frame(store.published(experiment, other), other) for experiment in run for other in SCALES if other != scale]
-    return pd.concat([*(f for f in frames if len(f)), *(frame(records, scale) for records in run.values())], ignore_index=True)
+    frames = [frame(store.published(experiment, other), other, experiment) for experiment in run for other in SCALES if other != scale]
+    return pd.concat([*(f for f in frames if len(f)), *(frame(records, scale, name) for name, records in run.items())], ignore_index=True)
 
 
 def values(results: pd.DataFrame, metric: str, scale: str, **settings) -> pd.Series:
@@ -84,12 +87,18 @@ def sources(results: pd.DataFrame, arms: Iterable[dict]) -> str:
     for scale, found in results[used].groupby("scale", sort=False):
         diverged, epochs = int(found["diverged_at"].notna().sum()), sorted(found["epochs"].unique())
         parts.append(
-            f"{scale}: {', '.join(found['dataset'].unique())}, {_count(found['seed'].nunique(), 'seed')}, "
+            f"{scale}: {', '.join(found['dataset'].unique())}, {_widths(found)}{_count(found['seed'].nunique(), 'seed')}, "
             f"{' or '.join(_count(n, 'epoch') for n in epochs)}, {', '.join(found['device'].unique())}, "
             f"{', '.join(found['precision'].unique())}"
             + (f", {_count(diverged, 'diverged network')} left out" if diverged else "")
         )
     return "; ".join(parts) or "nothing was run"
+
+
+def _widths(found: pd.DataFrame) -> str:
+    """What a reader must know of networks that are not as wide as the paper's."""
+    narrow = sorted({Fraction(width).limit_denominator(100) for width in found["width"]} - {1})
+    return f"{' or '.join(map(str, narrow))} of the channels, " if narrow else ""
 
 
 def _count(n: int, what: str) -> str:
