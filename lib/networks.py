@@ -11,10 +11,11 @@ from torch import nn
 
 from lib import data, models
 from lib.checkpoints import Budget, Checkpoint
+from lib.pretrained import pretrained, weights_of
 from lib.provenance import code, provenance
 from lib.store import RunError, write_in_one_piece
 from lib.train import fit
-from lib.trials import Trial
+from lib.trials import PRETRAINED, Trial
 
 OnEpoch = Callable[[Trial, int, float], None]  # gets the trial, the epoch from 1, and the mean training loss in nats
 
@@ -47,9 +48,13 @@ def trained(
 ) -> list[Trained]:
     """The trained networks of trials that differ in their seed alone, read from `folder` where they are kept there.
 
+    A pre-trained network comes with the weights that others trained; `training_set` then says on which device it is.
+
     Raises OutOfTime when the budget is spent; the checkpoint then says where to go on.
     """
     trial = group[0]
+    if trial.is_pretrained:
+        return [_pretrained(trial, training_set)]
     if not trial.kept:
         return _train(group, training_set, selection_set, folder, budget, on_epoch)
     found = _read(trial, training_set, folder)
@@ -58,6 +63,12 @@ def trained(
         _keep(trial, found, folder)
         checkpoint_of(trial, folder).delete()
     return [found]
+
+
+def _pretrained(trial: Trial, images: data.Dataset) -> Trained:
+    name, device = trial.architecture.removeprefix(PRETRAINED), images.images.device
+    own = provenance(device) | {"stacked": 1, "train_seconds": 0.0, "weights": weights_of(name).url}
+    return Trained(pretrained(name).to(device), None, own)
 
 
 def _train(group, training_set, selection_set, folder, budget, on_epoch) -> list[Trained]:

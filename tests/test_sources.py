@@ -787,7 +787,7 @@ def imagenet(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "IMAGENET_PER_CLASS", 4)
     chance = np.random.default_rng(0)
     kinds = [("RGB", "JPEG", (500, 375)), ("L", "JPEG", (300, 400)), ("CMYK", "JPEG", (256, 256)), ("RGB", "PNG", (90, 120))]
-    for c, wnid in enumerate(WNIDS[1:] + WNIDS[:1]):  # the order of a folder's listing may be that of their making
+    for c, wnid in enumerate(WNIDS):
         folder = tmp_path / "imagenet" / "val" / wnid
         folder.mkdir(parents=True)
         for i, (mode, form, size) in enumerate(kinds):
@@ -855,6 +855,17 @@ def test_the_images_are_shuffled_once_and_for_all(imagenet):
     np.random.seed(1)
     assert files_of(imagenet) == first != tuple(sorted(first))
     assert len({path.parent for path in first[:4]}) > 1
+
+
+def test_the_order_in_which_folders_are_listed_does_not_matter(imagenet, monkeypatch):
+    expected = data.load("imagenet", "test", imagenet)
+    for name in ("iterdir", "glob"):
+        listing = getattr(Path, name)
+        reverse = lambda path, *args, listing=listing: sorted(listing(path, *args), reverse=True)
+        monkeypatch.setattr(Path, name, reverse)
+    data._load.cache_clear()
+    found = data.load("imagenet", "test", imagenet)
+    assert found.images == expected.images and torch.equal(found.labels, expected.labels)
 
 
 def test_images_follow_their_device(imagenet):

@@ -37,22 +37,24 @@ class Scale:
     depths: tuple[int, ...]  # of the VGGs of Tables 4 and 8
     precision: str
     selection: str
+    batch_size: int
+    steps: int  # of BIM
     strong_images: int  # on which the strong attacks are run
     strong_steps: int
 
 
 EMPIRICAL_SCALES = {
     "quick": Scale(
-        "mnist-m", "mnist-m", "mnist-m-flower", seeds=2, width=1 / 8, epochs=4, deep_epochs=4, svhn_epochs=4, depths=(8, 11),
-        precision="fp32", selection="last", strong_images=50, strong_steps=20,
+        "mnist-m", "mnist-m", "mnist-m-flower", seeds=2, width=1 / 8, epochs=2, deep_epochs=2, svhn_epochs=2, depths=(8, 11),
+        precision="fp32", selection="last", batch_size=16, steps=5, strong_images=50, strong_steps=20,
     ),
     "laptop": Scale(
-        "cifar10", "svhn10k", "cifar10.1-v6", seeds=3, width=1 / 4, epochs=20, deep_epochs=20, svhn_epochs=50, depths=(8, 11),
-        precision="bf16", selection="last", strong_images=500, strong_steps=100,
+        "cifar10", "svhn10k", "cifar10.1-v6", seeds=3, width=1 / 4, epochs=20, deep_epochs=12, svhn_epochs=50, depths=(8, 11),
+        precision="bf16", selection="last", batch_size=128, steps=20, strong_images=500, strong_steps=100,
     ),
     "paper": Scale(
         "cifar10", "svhn", "cifar10.1-v6", seeds=5, width=1.0, epochs=150, deep_epochs=350, svhn_epochs=50,
-        depths=(8, 11, 13, 16, 19), precision="fp32", selection="best", strong_images=1000, strong_steps=100,
+        depths=(8, 11, 13, 16, 19), precision="fp32", selection="best", batch_size=128, steps=20, strong_images=1000, strong_steps=100,
     ),
 }  # fmt: skip
 DEEPEST_WITHOUT = 13  # the deepest VGG that trains without batch norm (section 3, Table 4)
@@ -71,9 +73,9 @@ def table_02(scale: str, seeds: int | None = None, epochs: int | None = None) ->
     """
     s = scale_of(scale)
     trials = []
-    for weight_decay in WEIGHT_DECAYS:
+    for weight_decay in WEIGHT_DECAYS[:1] if scale == "quick" else WEIGHT_DECAYS:
         beyond = (*CURVE, *_strong(s)) if weight_decay else ()
-        evaluations = (*TABLE, Evaluation(dataset="train"), *beyond)
+        evaluations = _in_steps(s, TABLE, (Evaluation(dataset="train"),), beyond)
         settings = {"weight_decay": weight_decay, "epochs": epochs or s.epochs, "evaluations": evaluations}
         trials += [_vgg(s, s.cifar10, 8, norm, **settings) for norm in NORMS]
     return over_seeds(trials, s.seeds if seeds is None else seeds)
@@ -85,7 +87,7 @@ def table_03(scale: str, seeds: int | None = None, epochs: int | None = None, sh
     `shift` is its name: CIFAR-10.1 v6 as in the paper (None), or any other data set of CIFAR-10's classes.
     """
     s = scale_of(scale)
-    evaluations = tuple(replace(evaluation, dataset=shift or s.shift) for evaluation in TABLE)
+    evaluations = tuple(replace(evaluation, dataset=shift or s.shift) for evaluation in _in_steps(s, TABLE))
     trained = [trial for trial in table_02(scale, seeds, epochs) if trial.weight_decay]
     return [replace(trial, evaluations=evaluations) for trial in trained]
 
@@ -97,7 +99,8 @@ def table_03_cinic(scale: str, seeds: int | None = None, epochs: int | None = No
 
 def table_01(scale: str, seeds: int | None = None, epochs: int | None = None) -> list[Trial]:
     """VGG8 on SVHN (section 3, Table 1), for both weight decays."""
-    trials = [trial for decay in WEIGHT_DECAYS for norm in NORMS for trial in _svhn(scale, 8, norm, decay, epochs)]
+    decays = WEIGHT_DECAYS[:1] if scale == "quick" else WEIGHT_DECAYS
+    trials = [trial for decay in decays for norm in NORMS for trial in _svhn(scale, 8, norm, decay, epochs)]
     return over_seeds(trials, scale_of(scale).seeds if seeds is None else seeds)
 
 
@@ -112,9 +115,9 @@ def table_04(scale: str, seeds: int | None = None, epochs: int | None = None) ->
     """VGGs of several depths on CIFAR-10, with a larger learning rate where there is batch norm (section 3, Table 4)."""
     s = scale_of(scale)
     epochs = epochs or s.deep_epochs
-    settings = {"epochs": epochs, "milestones": (epochs * 150 // 350, epochs * 250 // 350), "weight_decay": WEIGHT_DECAYS[0]}
+    settings = {"epochs": epochs, "milestones": _drops(epochs, 150 / 350, 250 / 350), "weight_decay": WEIGHT_DECAYS[0]}
     trials = [
-        _vgg(s, s.cifar10, depth, norm, lr=0.1 if norm else 0.01, evaluations=TABLE[:-1], **settings)
+        _vgg(s, s.cifar10, depth, norm, lr=0.1 if norm else 0.01, evaluations=_in_steps(s, TABLE[:-1]), **settings)
         for depth in s.depths
         for norm in NORMS
         if norm or depth <= DEEPEST_WITHOUT
@@ -122,35 +125,32 @@ def table_04(scale: str, seeds: int | None = None, epochs: int | None = None) ->
     return over_seeds(trials, s.seeds if seeds is None else seeds)
 
 
-def table_10_cifar10(scale: str, seeds: int | None = None, epochs: int | None = None) -> list[Trial]:
-    """The transfer of attacks between the networks of Table 4 without their deepest: Table 10 without ImageNet.
-
-    Each network is a source, the networks of the next seed are its targets: it has seen none of them.
-    """
-    trained = [trial for trial in table_04(scale, seeds, epochs) if int(trial.architecture.removeprefix("vgg")) <= DEEPEST_WITHOUT]
-    last = max(trial.seed for trial in trained)
-    first = None if scale == "quick" else 2048
-    attacks = [replace(BIM, epsilon=n * 0.005, steps=n, step_size=0.005, first=first) for n in (10, 20)]
-    return [
-        replace(
-            source,
-            evaluations=(replace(CLEAN, first=first), *attacks),
-            targets=tuple(t.training for t in trained if t.seed == (source.seed + 1 if source.seed < last else 0)),
-        )
-        for source in trained
-    ]
-
-
 def _svhn(scale: str, depth: int, norm: str | None, weight_decay: float, epochs: int | None) -> list[Trial]:
     s = scale_of(scale)
     epochs = epochs or s.svhn_epochs
-    settings = {"weight_decay": weight_decay, "epochs": epochs, "milestones": (epochs * 25 // 50, epochs * 40 // 50)}
-    return [_vgg(s, s.svhn, depth, norm, augment=False, selection="last", evaluations=TABLE, **settings)]
+    settings = {"weight_decay": weight_decay, "epochs": epochs, "milestones": _drops(epochs, 25 / 50, 40 / 50)}
+    return [_vgg(s, s.svhn, depth, norm, augment=False, selection="last", evaluations=_in_steps(s, TABLE), **settings)]
+
+
+def _drops(epochs: int, *parts: float) -> tuple[int, ...]:
+    """After which epochs the learning rate falls; in a training of fewer than ten it would fall too early."""
+    return tuple(int(epochs * part) for part in parts) if epochs >= 10 else ()
+
+
+def _in_steps(s: Scale, *evaluations: tuple[Evaluation, ...]) -> tuple[Evaluation, ...]:
+    """The evaluations, BIM in as many steps for epsilon 0.03 as the scale has."""
+    coarser = s.steps / STEPS
+    found = [evaluation for group in evaluations for evaluation in group]
+    for i, e in enumerate(found):
+        if e.kind == "bim" and coarser < 1:
+            steps = max(1, round(e.steps * coarser))
+            found[i] = replace(e, steps=steps, step_size=e.epsilon / steps)
+    return tuple(found)
 
 
 def _vgg(s: Scale, dataset: str, depth: int, norm: str | None, **settings) -> Trial:
     """With what all VGGs of section 3 have in common; the digits of the quick scale are not mirrored."""
-    shared = {"init": "he", "momentum": 0.9, "lr": 0.01, "augment": s.cifar10 == "cifar10", "width": s.width}
+    shared = {"init": "he", "momentum": 0.9, "lr": 0.01, "augment": s.cifar10 == "cifar10", "width": s.width, "batch_size": s.batch_size}
     shared |= {"precision": s.precision, "selection": s.selection, "norm": norm}
     return Trial(dataset, 32, architecture=f"vgg{depth}", **(shared | settings))
 
@@ -172,5 +172,4 @@ EXPERIMENTS = {
     "table-03-cinic": table_03_cinic,
     "table-04": table_04,
     "table-08": table_08,
-    "table-10-cifar10": table_10_cifar10,
 }
