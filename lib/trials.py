@@ -6,11 +6,11 @@ from dataclasses import dataclass, fields, replace
 
 from lib.evaluate import Evaluation
 from lib.models import INITS, NORMS, PRECISIONS, VGG
+from lib.wide_resnet import WIDE_NORMS
 
 SCALES = ("quick", "laptop", "paper")
 PRETRAINED = "imagenet-"  # before the name of a network whose weights come with torchvision
 ARCHITECTURES = ("mlp", *(f"vgg{depth}" for depth in VGG), "wrn10", "wrn28")
-FIXUP = ("fixup", "fixup-he")
 SELECTIONS = ("last", "best")
 # Added after the first records, and so not written at their defaults:
 ADDED = (
@@ -24,9 +24,9 @@ class Trial:
     """One network, trained once from one seed and evaluated: all settings, and nothing else, decide its identity.
 
     `architecture` is "mlp", with `hidden` the widths of its hidden layers, empty for the linear model; "vgg8" to "vgg19" or
-    "wrn28", the wide residual network of widen factor 10, with `width` a multiplier of the channels; or "imagenet-vgg11_bn"
+    "wrn10" and "wrn28", wide residual networks of widen factor 10, with `width` a multiplier of the channels; or "imagenet-vgg11_bn"
     and so on, a network of torchvision with its pre-trained weights. `norm` is None, "batch", or one of
-    `models.FIXUP` for wide residual networks; `init` "default" (torch's own) or "he"; `weight_decay` is λ.
+    `wide_resnet.WIDE_NORMS` for wide residual networks; `init` "default" (torch's own) or "he"; `weight_decay` is λ.
     `milestones`, `gamma`, `nesterov`, `augment`, `padding_mode` and `precision` are as in `train.fit`.
     `selection`: the network after the "last" epoch is tested, or the one of the epoch "best" on the test set.
     `normalization` names the one to use in place of the data set's own (`data.load`).
@@ -59,7 +59,7 @@ class Trial:
     targets: tuple["Trial", ...] = ()
 
     def __post_init__(self):
-        norms = (*NORMS, *FIXUP) if self.architecture.startswith("wrn") else NORMS
+        norms = WIDE_NORMS if self.architecture.startswith("wrn") else NORMS
         allowed = {"norm": norms, "init": INITS, "precision": PRECISIONS, "selection": SELECTIONS}
         if not self.is_pretrained:
             allowed["architecture"] = ARCHITECTURES
