@@ -115,7 +115,9 @@ def _along(path, network, test, seed, image_size, batch_size, targets, on_batch)
     if longest.block_average:
         network, image_size = native(network, test), test.images.shape[-1]
     bodies = {"": network} | {f"-on-{name}": target for name, target in targets.items()}
-    bodies = {name: fuse(b) if isinstance(b, nn.Sequential) and not longest.batch_statistics else b for name, b in bodies.items()}
+    bodies = {
+        name: fuse(b) if isinstance(b, nn.Sequential) and not longest.batch_statistics else b for name, b in bodies.items()
+    }
     models = {name: _in_space(body, test, longest.space) for name, body in bodies.items()}
     device, bounds = test.images.device, _bounds(test, longest)
     sums = {(e, name): torch.zeros(4, dtype=torch.float64, device=device) for e in path for name in models}

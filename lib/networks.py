@@ -118,7 +118,7 @@ def build(trial: Trial, training_set: data.Dataset) -> nn.Sequential:
         if kind == "vgg":
             network = models.vgg(depth, classes, trial.norm, trial.width, channels)
         else:
-            network = models.wide_resnet(depth, classes, trial.norm, 10 * trial.width, channels)
+            network = models.wide_resnet(depth, 10 * trial.width, classes, trial.norm, channels)
     network = models.initialize(network, trial.init, data.generator(trial.seed, "init"))
     return network.to(training_set.images.device)
 

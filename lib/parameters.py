@@ -9,19 +9,9 @@ import difflib
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from lib import cluster
-from lib.input_dimension.experiments import LINEAR_SIZES
 from lib.trials import SCALES
 
 
@@ -29,7 +19,7 @@ class ParameterError(ValueError):
     """Parameters of a chapter are unknown or not allowed; the message names each, what was given and what is allowed."""
 
 
-def _literal(value: Any) -> Any:
+def literal(value: Any) -> Any:
     """What a string means where it can only mean one thing: a number, a fraction such as 8/255, a list, None."""
     if not isinstance(value, str):
         return value
@@ -42,7 +32,7 @@ def _literal(value: Any) -> Any:
         return value
 
 
-def _no_truth_value(value: Any) -> Any:
+def no_truth_value(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError("a truth value is not a number")
     return value
@@ -52,23 +42,8 @@ def _path(value: Any) -> Any:
     return str(value) if hasattr(value, "__fspath__") else value
 
 
-def _a_list(value: Any) -> Any:
-    return [value] if isinstance(value, int | float) else value
-
-
-def _with_baseline(sizes: tuple[int, ...] | None) -> tuple[int, ...] | None:
-    if sizes is not None and 28 not in sizes:
-        raise ValueError("28 is what the other sizes are compared with")
-    return sizes and tuple(sorted(set(sizes)))
-
-
 # pydantic applies the last BeforeValidator first
-Count = Annotated[
-    Annotated[int, Field(ge=1)] | None, BeforeValidator(_no_truth_value), BeforeValidator(_literal)
-]
-Sizes = Annotated[
-    tuple[Literal[LINEAR_SIZES], ...] | None, AfterValidator(_with_baseline), BeforeValidator(_a_list), BeforeValidator(_literal)
-]
+Count = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(no_truth_value), BeforeValidator(literal)]
 
 
 class Parameters(BaseModel):
@@ -94,14 +69,6 @@ class Parameters(BaseModel):
         if epochs is not None and info.data.get("scale") == "paper":
             raise ValueError("the paper scale has the paper's epochs")
         return epochs
-
-
-class InputDimension(Parameters):
-    """Chapter 05."""
-
-    sizes: Sizes = Field(
-        None, description=f"a list of image sizes out of {list(LINEAR_SIZES)}, with 28, or None for those of the scale"
-    )
 
 
 def validate(schema: type[Parameters], namespace: dict[str, Any]) -> Parameters:

@@ -20,14 +20,23 @@ ADDED_SETTINGS = {"width": 1.0, "normalization": None}  # which records do not s
 
 
 def frame(records: list[dict], scale: str, experiment: str = "") -> pd.DataFrame:
-    """One row a trial: `scale`, `experiment`, `model`, settings, and columns such as `accuracy clean` (percent), `loss clean`."""
+    """One row a trial: `scale`, `experiment`, `model`, settings, and columns such as `accuracy clean` (percent), `loss clean`.
+
+    `test_set` is that of all evaluations if it is another than the trial's own, else "own".
+    """
     rows = []
     for record in records:
         trial = record["trial"]
         architecture = trial.get("architecture", "mlp")
-        row = {"scale": scale, "experiment": experiment, "model": "linear" if architecture == "mlp" and not trial["hidden"] else architecture}
+        row = {
+            "scale": scale,
+            "experiment": experiment,
+            "model": "linear" if architecture == "mlp" and not trial["hidden"] else architecture,
+        }
         row |= {name: trial[name] for name in SETTINGS} | {"norm": trial["norm"] or "none"}
         row |= {name: trial.get(name, default) or "own" for name, default in ADDED_SETTINGS.items()}
+        tested = {evaluation.get("dataset") for evaluation in trial["evaluations"]}
+        row |= {"test_set": tested.pop() or "own" if len(tested) == 1 else "own"}
         row |= {"diverged_at": record["diverged_at"]}
         row |= {name: record["provenance"][name] for name in ("device", "precision")}
         row |= {f"{kind} {label}": v for label, found in record["metrics"].items() for kind, v in found.items()}
@@ -37,8 +46,12 @@ def frame(records: list[dict], scale: str, experiment: str = "") -> pd.DataFrame
 
 def collect(run: dict[str, list[dict]], scale: str) -> pd.DataFrame:
     """What was just run at `scale`, records by experiment, and beside it the published records of the other scales."""
-    frames = [frame(store.published(experiment, other), other, experiment) for experiment in run for other in SCALES if other != scale]
-    return pd.concat([*(f for f in frames if len(f)), *(frame(records, scale, name) for name, records in run.items())], ignore_index=True)
+    frames = [
+        frame(store.published(experiment, other), other, experiment) for experiment in run for other in SCALES if other != scale
+    ]
+    return pd.concat(
+        [*(f for f in frames if len(f)), *(frame(records, scale, name) for name, records in run.items())], ignore_index=True
+    )
 
 
 def values(results: pd.DataFrame, metric: str, scale: str, **settings) -> pd.Series:
@@ -85,20 +98,30 @@ def sources(results: pd.DataFrame, arms: Iterable[dict]) -> str:
         used |= (results[list(arm)] == pd.Series(arm)).all(axis=1)
     parts = []
     for scale, found in results[used].groupby("scale", sort=False):
-        diverged, epochs = int(found["diverged_at"].notna().sum()), sorted(found["epochs"].unique())
-        parts.append(
-            f"{scale}: {', '.join(found['dataset'].unique())}, {_widths(found)}{_count(found['seed'].nunique(), 'seed')}, "
-            f"{' or '.join(_count(n, 'epoch') for n in epochs)}, {', '.join(found['device'].unique())}, "
-            f"{', '.join(found['precision'].unique())}"
-            + (f", {_count(diverged, 'diverged network')} left out" if diverged else "")
-        )
+        diverged = int(found["diverged_at"].notna().sum())
+        said = [
+            ", ".join(found["dataset"].unique()),
+            _tested(found),
+            _widths(found),
+            _count(found["seed"].nunique(), "seed"),
+            " or ".join(_count(n, "epoch") for n in sorted(found["epochs"].unique())),
+            ", ".join(found["device"].unique()),
+            ", ".join(found["precision"].unique()),
+            f"{_count(diverged, 'diverged network')} left out" if diverged else "",
+        ]
+        parts.append(f"{scale}: {', '.join(filter(None, said))}")
     return "; ".join(parts) or "nothing was run"
+
+
+def _tested(found: pd.DataFrame) -> str:
+    others = [name for name in found["test_set"].unique() if name != "own"]
+    return f"tested on {' and '.join(others)}" if others else ""
 
 
 def _widths(found: pd.DataFrame) -> str:
     """What a reader must know of networks that are not as wide as the paper's."""
     narrow = sorted({Fraction(width).limit_denominator(100) for width in found["width"]} - {1})
-    return f"{' or '.join(map(str, narrow))} of the channels, " if narrow else ""
+    return f"{' or '.join(map(str, narrow))} of the channels" if narrow else ""
 
 
 def _count(n: int, what: str) -> str:
@@ -112,7 +135,8 @@ def number(estimate: Estimate) -> str:
     if estimate.n == 1:
         return f"{estimate.mean:.2f}"
     decimals = min(4, max(0, -math.floor(math.log10(estimate.sem)))) if estimate.sem > 0 else 2
-    return f"{estimate.mean:.{decimals}f} ± {estimate.sem:.{decimals}f}"
+    mean = round(estimate.mean, decimals) + 0.0  # no minus before a zero
+    return f"{mean:.{decimals}f} ± {estimate.sem:.{decimals}f}"
 
 
 @dataclass
@@ -142,6 +166,19 @@ class Table:
 
     def plain(self) -> str:
         return f"{self.caption}\n\n{self.rows.to_string(index=False)}"
+
+
+def by_scale(results: pd.DataFrame, name: str, caption: str, rows: dict[str, dict[str, Measure]]) -> Table:
+    """Rows by label, cells by column title, each at every scale it was run at, the largest first."""
+    lines = []
+    for label, cells in rows.items():
+        for scale in scales_of(results):
+            shown = {title: number(Estimate.of(measured(cell, results, scale))) for title, cell in cells.items()}
+            if set(shown.values()) != {"–"}:
+                lines.append({"row": label, "source": f"ours, {scale}"} | shown)
+    used = arms(cell for cells in rows.values() for cell in cells.values())
+    caption = f"{caption} Mean ± standard error over seeds – {sources(results, used)}."
+    return Table(name, caption, pd.DataFrame(lines, columns=None if lines else ["row", "source"]))
 
 
 def _unbroken(cell: str) -> str:

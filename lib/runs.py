@@ -97,6 +97,17 @@ def run(
     return [records[trial] for trial in trials]
 
 
+def network(
+    trial: Trial, *, device: str = "auto", data_root: str | Path | None = None, store: str | Path | None = None
+) -> torch.nn.Module:
+    """The trained network of a trial, in evaluation mode, to look at; trained first where it is not kept."""
+    where = {"data_root": data_root, "device": resolve_device(device)}
+    training_set, _ = _data(trial.training, **where)
+    settings = {"folder": runs_root(store), "budget": Budget(math.inf), "on_epoch": lambda *args: None}
+    (found,) = _trained([trial], training_set, **where, **settings)
+    return found.network.eval()
+
+
 BAR = "{percentage:3.0f}% |{bar}| {n:.1f} of {total} trials, {elapsed} gone, {remaining} left{postfix}"
 Results = Iterator[tuple[Trial, dict]]
 
@@ -149,15 +160,19 @@ def _compute(
             if diverged is None and not all(math.isfinite(result["loss"]) for result in metrics.values()):
                 diverged = trial.epochs  # in its last steps, after the last finite training loss
             digests = {"train": training_set.sha256} | {test_set.name: test_set.sha256 for test_set in test_sets.values()}
-            yield trial, {
-                "trial": trial.settings,
-                "seed": trial.seed,
-                "metrics": {} if diverged else metrics,
-                "diverged_at": diverged,
-                "provenance": provenance(where["device"])
-                | trained.provenance
-                | {"precision": trial.precision, "evaluate_seconds": round(seconds, 2), "data": digests},
-            }
+            yield (
+                trial,
+                {
+                    "trial": trial.settings,
+                    "seed": trial.seed,
+                    "metrics": {} if diverged else metrics,
+                    "diverged_at": diverged,
+                    "provenance": provenance(where["device"])
+                    | {name: trained.provenance[name] for name in ("stacked", "train_seconds")}
+                    | ({"training": trained.provenance} if trial.kept else {})
+                    | {"precision": trial.precision, "evaluate_seconds": round(seconds, 2), "data": digests},
+                },
+            )
             _partial(trial, folder).unlink(missing_ok=True)
     except OutOfTime:
         return

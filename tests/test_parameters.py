@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lib.parameters import InputDimension, ParameterError, validate
+from lib.input_dimension.parameters import InputDimension
+from lib.parameters import ParameterError, validate
 
 
 def injected(**values):

@@ -10,7 +10,7 @@ EPSILON = 0.03  # l-inf, in normalised pixels (section 3)
 EPSILON_L2 = EPSILON * 3072**0.5  # the ball that contains the l-inf ball (section 3)
 STEPS = 20
 WEIGHT_DECAYS = (5e-4, 0.0)  # the paper does not say; both are arms
-SHIFTS = ("cifar10.1-v6", "cinic10_imagenet")
+SHIFTS = {"cifar10.1-v6": "table-03", "cinic10_imagenet": "table-03-cinic"}  # test set: experiment
 
 CLEAN = Evaluation()
 NOISE = Evaluation("noise", epsilon=0.25)  # the standard deviation in the authors' script
@@ -18,8 +18,6 @@ NOISE_AS_PRINTED = Evaluation("noise", epsilon=0.5)  # the square root of the va
 BIM = Evaluation("bim", epsilon=EPSILON, steps=STEPS, step_size=EPSILON / STEPS)
 BIM_L2 = Evaluation("bim", "l2", epsilon=EPSILON_L2, steps=STEPS, step_size=EPSILON_L2 / STEPS)
 TABLE = (CLEAN, NOISE, NOISE_AS_PRINTED, BIM, BIM_L2)
-# BIM with the paper's step size and other numbers of steps, up to half as much again: one path of iterates.
-CURVE = tuple(replace(BIM, epsilon=n * BIM.step_size, steps=n) for n in (1, 2, 4, 7, 10, 14, 30))
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,8 @@ class Scale:
     epochs: int  # of Table 2, whose learning rate is constant
     deep_epochs: int  # of Table 4
     svhn_epochs: int
-    depths: tuple[int, ...]  # of the VGGs of Tables 4 and 8
+    depths: tuple[int, ...]  # of the VGGs of Table 4
+    svhn_depths: tuple[int, ...]  # of Table 8
     precision: str
     selection: str
     batch_size: int
@@ -46,15 +45,16 @@ class Scale:
 EMPIRICAL_SCALES = {
     "quick": Scale(
         "mnist-m", "mnist-m", "mnist-m-flower", seeds=2, width=1 / 8, epochs=2, deep_epochs=2, svhn_epochs=2, depths=(8, 11),
-        precision="fp32", selection="last", batch_size=16, steps=5, strong_images=50, strong_steps=20,
+        svhn_depths=(), precision="fp32", selection="last", batch_size=16, steps=5, strong_images=50, strong_steps=10,
     ),
     "laptop": Scale(
         "cifar10", "svhn10k", "cifar10.1-v6", seeds=3, width=1 / 4, epochs=20, deep_epochs=12, svhn_epochs=50, depths=(8, 11),
-        precision="bf16", selection="last", batch_size=128, steps=20, strong_images=500, strong_steps=100,
+        svhn_depths=(11,), precision="bf16", selection="last", batch_size=128, steps=20, strong_images=500, strong_steps=100,
     ),
     "paper": Scale(
         "cifar10", "svhn", "cifar10.1-v6", seeds=5, width=1.0, epochs=150, deep_epochs=350, svhn_epochs=50,
-        depths=(8, 11, 13, 16, 19), precision="fp32", selection="best", batch_size=128, steps=20, strong_images=1000, strong_steps=100,
+        depths=(8, 11, 13, 16, 19), svhn_depths=(11, 13, 16, 19),
+        precision="fp32", selection="best", batch_size=128, steps=20, strong_images=1000, strong_steps=100,
     ),
 }  # fmt: skip
 DEEPEST_WITHOUT = 13  # the deepest VGG that trains without batch norm (section 3, Table 4)
@@ -74,8 +74,8 @@ def table_02(scale: str, seeds: int | None = None, epochs: int | None = None) ->
     s = scale_of(scale)
     trials = []
     for weight_decay in WEIGHT_DECAYS[:1] if scale == "quick" else WEIGHT_DECAYS:
-        beyond = (*CURVE, *_strong(s)) if weight_decay else ()
-        evaluations = _in_steps(s, TABLE, (Evaluation(dataset="train"),), beyond)
+        beyond = (*curve(scale), *strong_attacks(scale)) if weight_decay else ()
+        evaluations = (*_in_steps(s, TABLE), Evaluation(dataset="train"), *beyond)
         settings = {"weight_decay": weight_decay, "epochs": epochs or s.epochs, "evaluations": evaluations}
         trials += [_vgg(s, s.cifar10, 8, norm, **settings) for norm in NORMS]
     return over_seeds(trials, s.seeds if seeds is None else seeds)
@@ -107,7 +107,7 @@ def table_01(scale: str, seeds: int | None = None, epochs: int | None = None) ->
 def table_08(scale: str, seeds: int | None = None, epochs: int | None = None) -> list[Trial]:
     """Deeper VGGs on SVHN, with batch norm (appendix A.2, Table 8)."""
     s = scale_of(scale)
-    trials = [trial for depth in s.depths if depth > 8 for trial in _svhn(scale, depth, "batch", WEIGHT_DECAYS[0], epochs)]
+    trials = [trial for depth in s.svhn_depths for trial in _svhn(scale, depth, "batch", WEIGHT_DECAYS[0], epochs)]
     return over_seeds(trials, s.seeds if seeds is None else seeds)
 
 
@@ -137,32 +137,41 @@ def _drops(epochs: int, *parts: float) -> tuple[int, ...]:
     return tuple(int(epochs * part) for part in parts) if epochs >= 10 else ()
 
 
-def _in_steps(s: Scale, *evaluations: tuple[Evaluation, ...]) -> tuple[Evaluation, ...]:
-    """The evaluations, BIM in as many steps for epsilon 0.03 as the scale has."""
-    coarser = s.steps / STEPS
-    found = [evaluation for group in evaluations for evaluation in group]
-    for i, e in enumerate(found):
-        if e.kind == "bim" and coarser < 1:
-            steps = max(1, round(e.steps * coarser))
-            found[i] = replace(e, steps=steps, step_size=e.epsilon / steps)
-    return tuple(found)
+def _in_steps(s: Scale, evaluations: tuple[Evaluation, ...]) -> tuple[Evaluation, ...]:
+    """The evaluations, BIM in as many steps as the scale has."""
+    return tuple(replace(e, steps=s.steps, step_size=e.epsilon / s.steps) if e.kind == "bim" else e for e in evaluations)
 
 
 def _vgg(s: Scale, dataset: str, depth: int, norm: str | None, **settings) -> Trial:
     """With what all VGGs of section 3 have in common; the digits of the quick scale are not mirrored."""
-    shared = {"init": "he", "momentum": 0.9, "lr": 0.01, "augment": s.cifar10 == "cifar10", "width": s.width, "batch_size": s.batch_size}
+    shared = {
+        "init": "he",
+        "momentum": 0.9,
+        "lr": 0.01,
+        "augment": s.cifar10 == "cifar10",
+        "width": s.width,
+        "batch_size": s.batch_size,
+    }
     shared |= {"precision": s.precision, "selection": s.selection, "norm": norm}
     return Trial(dataset, 32, architecture=f"vgg{depth}", **(shared | settings))
 
 
-def _strong(s: Scale) -> tuple[Evaluation, ...]:
-    """BIM, and PGD with more steps and random starts, on the same images."""
-    balls = (("linf", EPSILON), ("l2", EPSILON_L2))
+def curve(scale: str) -> tuple[Evaluation, ...]:
+    """BIM with the step size of the scale's BIM and other numbers of steps, up to half as much again: one path of iterates."""
+    total = scale_of(scale).steps
+    step_size = EPSILON / total
+    steps = (1, 2, 4, 7, 10, 14, 30) if total == STEPS else (1, 2, 3, 4, 6, 7)
+    return tuple(replace(BIM, epsilon=n * step_size, steps=n, step_size=step_size) for n in steps)
+
+
+def strong_attacks(scale: str) -> tuple[Evaluation, ...]:
+    """BIM in both norms, and PGD in both with more steps and random starts, on the same images."""
+    s = scale_of(scale)
     pgd = [
         Evaluation("pgd", norm, epsilon=epsilon, steps=s.strong_steps, step_size=2.5 * epsilon / s.strong_steps, restarts=2)
-        for norm, epsilon in balls
+        for norm, epsilon in (("linf", EPSILON), ("l2", EPSILON_L2))
     ]
-    return tuple(replace(evaluation, first=s.strong_images) for evaluation in (BIM, BIM_L2, *pgd))
+    return tuple(replace(evaluation, first=s.strong_images) for evaluation in (*_in_steps(s, (BIM, BIM_L2)), *pgd))
 
 
 EXPERIMENTS = {

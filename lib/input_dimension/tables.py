@@ -11,7 +11,7 @@ from lib.input_dimension import claims
 from lib.input_dimension.claims import linear, mlp
 from lib.input_dimension.experiments import LINEAR_SIZES, MLP_SIZES, WEIGHT_DECAY
 from lib.paper import Reported, reported, stated
-from lib.report import Column, Comparison, Measure, Table, measured, values
+from lib.report import Column, Comparison, Measure, Table, by_scale, values
 from lib.verdicts import Estimate
 
 NORMS = {"none": "no batch norm", "batch": "batch norm"}
@@ -99,19 +99,6 @@ def table_11(results: pd.DataFrame, baseline_decay: float = 0.0) -> Comparison:
     return Comparison(results, rows, [_relative("11", *column, baseline) for column in columns], baseline=first)
 
 
-def _by_scale(results: pd.DataFrame, name: str, caption: str, rows: dict[str, dict[str, Measure]]) -> Table:
-    """Rows by label, cells by column title, each at every scale it was run at, the largest first."""
-    lines = []
-    for label, cells in rows.items():
-        for scale in report.scales_of(results):
-            shown = {title: report.number(Estimate.of(measured(cell, results, scale))) for title, cell in cells.items()}
-            if set(shown.values()) != {"–"}:
-                lines.append({"row": label, "source": f"ours, {scale}"} | shown)
-    arms = report.arms(cell for cells in rows.values() for cell in cells.values())
-    caption = f"{caption} Mean ± standard error over seeds – {report.sources(results, arms)}."
-    return Table(name, caption, pd.DataFrame(lines, columns=None if lines else ["row", "source"]))
-
-
 def _value(metric: str, arm: dict) -> Measure:
     return lambda get: get(metric, arm)
 
@@ -128,7 +115,7 @@ def invariance(results: pd.DataFrame, name: str, caption: str) -> Table:
         label: {title: _value(f"accuracy clean-invariance-{which}", arm) for title, which in labels.items()}
         for label, arm in arms.items()
     }
-    table = _by_scale(results, name, caption, rows)
+    table = by_scale(results, name, caption, rows)
     printed = [
         {"row": label, "source": "paper", "original labels": stated(f"invariance examples correct, {label}").printed}
         for label in ("weight decay", "batch norm")
@@ -144,7 +131,7 @@ def initialisation(results: pd.DataFrame, name: str, caption: str) -> Table:
         for size in MLP_SIZES
         for init, label in (("default", "PyTorch's default"), ("he", "He"))
     }
-    return _by_scale(results, name, caption, rows)
+    return by_scale(results, name, caption, rows)
 
 
 def leftover(results: pd.DataFrame, name: str, caption: str) -> Table:
@@ -155,7 +142,7 @@ def leftover(results: pd.DataFrame, name: str, caption: str) -> Table:
         averaged = claims.FGSM if arm["image_size"] == 28 else f"{claims.FGSM}-block-average"
         cells = {"clean": claims.CLEAN, "FGSM, as trained": claims.FGSM, "FGSM, block averages": averaged}
         rows[label] = {title: _value(metric, arm) for title, metric in cells.items()}
-    return _by_scale(results, name, caption, rows)
+    return by_scale(results, name, caption, rows)
 
 
 def damage(results: pd.DataFrame, name: str, caption: str) -> Table:
@@ -168,7 +155,7 @@ def damage(results: pd.DataFrame, name: str, caption: str) -> Table:
         }
         for size in LINEAR_SIZES[1:]
     }
-    return _by_scale(results, name, caption, rows)
+    return by_scale(results, name, caption, rows)
 
 
 def statistics(results: pd.DataFrame, name: str, caption: str) -> Table:
@@ -186,7 +173,7 @@ def statistics(results: pd.DataFrame, name: str, caption: str) -> Table:
         }
         for label, (arm, suffix) in arms.items()
     }
-    return _by_scale(results, name, caption, rows)
+    return by_scale(results, name, caption, rows)
 
 
 def slips(name: str, caption: str) -> Table:
