@@ -2,12 +2,16 @@
 
 import functools
 import math
+import re
 from dataclasses import replace
 
+import nbformat
 import torch
 from torch import nn
 
 from lib import data, models
+from lib.book import ROOT
+from lib.trials import Trial
 
 NARROW = 1 / 16  # of the channels of the VGGs
 RGB = (3, 32, 32)
@@ -83,3 +87,23 @@ def assert_equal(networks, references):
     for network, reference in zip(networks, references, strict=True):
         for name, expected in reference.state_dict().items():
             torch.testing.assert_close(network.state_dict()[name], expected, rtol=0, atol=0, equal_nan=True, msg=name)
+
+
+def solution(chapter: str, label: str) -> str:
+    """The code of a folded solution of a chapter's notebook."""
+    pattern = re.compile(r"\{solution\} " + label + r"\n.*?```python\n(.*?)```", re.DOTALL)
+    cells = nbformat.read(ROOT / "book" / f"{chapter}.ipynb", 4).cells
+    (code,) = (code for cell in cells for code in pattern.findall(cell.source))
+    return code
+
+
+def record(trial: Trial, diverged_at=None, **metrics) -> dict:
+    """A made-up record with these accuracies by label."""
+    found = {label: {"accuracy": accuracy, "loss": accuracy / 100} for label, accuracy in metrics.items()}
+    provenance = {"device": "a CPU, 2 cores", "precision": trial.precision}
+    return {"trial": trial.settings, "metrics": found, "diverged_at": diverged_at, "provenance": provenance}
+
+
+def records_of(table, scale: str, accuracy=lambda trial, label: 50.0) -> list[dict]:
+    """Made-up records of every trial of a table."""
+    return [record(t, **{e.label: accuracy(t, e.label) for e in t.evaluations}) for t in table(scale)]

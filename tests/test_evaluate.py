@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from lib import data, evaluate, models
+from lib import attacks, data, evaluate, models
 from lib.enlarged import block_repeat, block_sum
 from lib.evaluate import Evaluation, frozen
 from lib.experiments import EXPERIMENTS
@@ -463,3 +463,76 @@ def test_what_is_defined_for_linf_alone_is_refused_for_l2(wrong):
 def test_unknown_norm_is_named(trained, test_set):
     with pytest.raises(ValueError, match="norm='l1'.*linf, l2"):
         run(trained[None, 28], test_set, replace(LINF, norm="l1"))
+
+
+# --- Strong attacks, targets, parts of a test set ----------------------------------------------------------------------
+
+PGD = Evaluation("pgd", epsilon=0.1, steps=5, step_size=0.05, restarts=2)
+
+
+def test_pgd_finds_at_least_what_bim_finds(network, test_set):
+    """From the best of several random starts, and never outside of its ball."""
+    bim_result = only(run(network, test_set, replace(PGD, kind="bim", restarts=1)))
+    one, many = (only(run(network, test_set, replace(PGD, restarts=n))) for n in (1, 6))
+    assert many["loss"] > one["loss"] and many["loss"] > 0.98 * bim_result["loss"]
+    size, clean = len(test_set), recorded(test_set, CLEAN)
+    moved = recorded(test_set, PGD)[-size:] - clean  # the results of single runs are tested before, to choose among them
+    assert 0 < moved.abs().max() <= 0.1 + 1e-6
+    ball = replace(PGD, norm="l2", epsilon=2.0, step_size=1.0)
+    moved = (recorded(test_set, ball)[-size:] - clean).flatten(1).norm(dim=1)
+    assert 0 < moved.max() <= 2 + 1e-5
+
+
+def test_the_random_starts_are_those_of_the_seed(network, test_set):
+    assert run(network, test_set, PGD, seed=1) == run(network, test_set, PGD, seed=1)
+    assert run(network, test_set, PGD, seed=1) != run(network, test_set, PGD, seed=2)
+
+
+@pytest.mark.parametrize("batch_size", [3, 8, 100])
+def test_noise_is_the_same_in_any_batches(network, test_set, batch_size):
+    """Drawn batch by batch, it is bit for bit that of one draw for the whole set."""
+    recorder = Recorder()
+    run(recorder, test_set, NOISE, seed=5, batch_size=batch_size)
+    noise = torch.randn(test_set.images.shape, generator=data.generator(5, "noise"))
+    assert torch.equal(torch.cat(recorder.inputs), data.normalize(test_set.images, test_set) + noise)
+
+
+def test_the_first_images_alone(network, test_set):
+    """As if the test set had no others, and no more than there are."""
+    few = replace(test_set, images=test_set.images[:17], labels=test_set.labels[:17])
+    for evaluation in (CLEAN, NOISE, LINF):
+        found = run(network, test_set, replace(evaluation, first=17), batch_size=5)
+        assert found.keys() == {f"{evaluation.label}-first-17"}
+        assert_same({"": only(found)}, {"": only(run(network, few, evaluation))})
+    assert_same({"": only(run(network, few, replace(LINF, first=1000)))}, {"": only(run(network, few, LINF))}, tolerance=0)
+
+
+def test_targets_are_tested_on_the_inputs_made_for_the_source(trained, test_set):
+    source, target = trained[None, 28], trained["batch", 28]
+    found = run(source, test_set, CLEAN, LINF, targets={"other": target, "itself": source}, batch_size=20)
+    assert_same({"clean-on-other": found["clean-on-other"]}, {"clean-on-other": only(run(target, test_set, CLEAN))})
+    for label in ("clean", LINF.label):
+        assert found[f"{label}-on-itself"] == found[label]
+    with frozen(source), frozen(target):
+        x = data.normalize(test_set.images, test_set)
+        adversarial = attacks.bim(source, x, test_set.labels, norm="linf", epsilon=0.1, steps=5, step_size=0.03)
+        right = (target(adversarial).argmax(1) == test_set.labels).float().mean().item()
+    assert found[f"{LINF.label}-on-other"]["accuracy"] == pytest.approx(100 * right)
+
+
+def test_targets_stay_as_they_were(trained, test_set):
+    source, target = copy.deepcopy(trained[None, 28]), copy.deepcopy(trained["batch", 28])
+    before = everything(target)
+    run(source, test_set, LINF, replace(CLEAN, batch_statistics=True), targets={"other": target})
+    assert_untouched(target, before)
+
+
+def test_the_top_five_are_counted_where_there_are_more_than_ten_classes(test_set):
+    many = replace(test_set, labels=(test_set.labels + 3 * torch.arange(len(test_set))) % 40)
+    network = models.initialize(models.linear(784, 40), "default", data.generator(0, "init"))
+    found = only(run(network, many, CLEAN))
+    logits = network(data.normalize(many.images, many))
+    ranks = (logits > logits.gather(1, many.labels[:, None])).sum(1)
+    assert found["top5"] == pytest.approx(100 * (ranks < 5).float().mean().item())
+    assert found["accuracy"] == pytest.approx(100 * (ranks == 0).float().mean().item()) and found["accuracy"] < found["top5"]
+    assert "top5" not in only(run(models.linear(784), test_set, CLEAN))

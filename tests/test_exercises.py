@@ -1,26 +1,13 @@
 """Every solution in the book passes its check, and the checks refuse wrong answers."""
 
-import re
-
-import nbformat
 import pandas as pd
 import pytest
 import torch
+from common import solution
 
 from lib import report
-from lib.book import ROOT
 from lib.exercises import RIGHT
 from lib.input_dimension import claims, exercises
-
-CHAPTER = ROOT / "book" / "05-input-dimension.ipynb"
-
-
-def solution(label: str) -> str:
-    """The code of a folded solution."""
-    pattern = re.compile(r"\{solution\} " + label + r"\n.*?```python\n(.*?)```", re.DOTALL)
-    (code,) = (code for cell in nbformat.read(CHAPTER, 4).cells for code in pattern.findall(cell.source))
-    return code
-
 
 @pytest.fixture
 def results() -> pd.DataFrame:
@@ -33,7 +20,7 @@ def results() -> pd.DataFrame:
 
 def test_solution_of_the_worst_case():
     namespace = {"torch": torch}
-    exec(solution("ex-worst-case"), namespace)
+    exec(solution("05-input-dimension", "ex-worst-case"), namespace)
     assert exercises.check_worst_case_loss(namespace["worst_case_loss"]) == RIGHT
 
 
@@ -55,7 +42,7 @@ def test_wrong_worst_cases_get_a_hint(wrong):
 
 def test_solution_of_two_factors(results):
     namespace = {"report": report, "claims": claims, "results": results, "chosen": type("P", (), {"scale": "quick"})}
-    exec(solution("ex-two-factors"), namespace)
+    exec(solution("05-input-dimension", "ex-two-factors"), namespace)
     answers = namespace["cost_of_batch_norm"], namespace["cost_of_enlarging"]
     assert exercises.check_two_factors(results, "quick", *answers) == RIGHT
 

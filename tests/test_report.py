@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from common import record, records_of
 
 from lib import report, verdicts
 from lib.claims import minus
@@ -19,16 +20,6 @@ ALL_CLAIMS = {
     name: getattr(claims, name)
     for name in ("LINEAR", "LINEAR_OTHER_BASELINE", "BATCH_NORM", "DECAY", "INITIALISATION", "STATISTICS", "DAMAGE", "LEFTOVER")
 }
-
-
-def record(trial: Trial, diverged_at=None, **metrics) -> dict:
-    found = {label: {"accuracy": accuracy, "loss": accuracy / 100} for label, accuracy in metrics.items()}
-    provenance = {"device": "a CPU, 2 cores", "precision": trial.precision}
-    return {"trial": trial.settings, "metrics": found, "diverged_at": diverged_at, "provenance": provenance}
-
-
-def records_of(table, scale: str, accuracy=lambda trial, label: 50.0) -> list[dict]:
-    return [record(t, **{e.label: accuracy(t, e.label) for e in t.evaluations}) for t in table(scale)]
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import time
 import warnings
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -418,9 +419,7 @@ def long_ago(monkeypatch):
 
 
 @pytest.mark.parametrize("pieces", [6, 9, 15, 40])
-def test_a_sweep_with_a_budget_stops_and_goes_on_bit_for_bit(
-    sweep, steps, ticking, monkeypatch, undisturbed, tmp_path, pieces
-):
+def test_a_sweep_with_a_budget_stops_and_goes_on_bit_for_bit(sweep, steps, ticking, monkeypatch, undisturbed, tmp_path, pieces):
     long_ago(monkeypatch)
     finished, count = [], 0
     for _ in range(30):
@@ -768,7 +767,8 @@ class TestExperiments:
 
     def test_seeds_and_epochs_are_settings(self, table):
         trials = table("paper", seeds=2, epochs=7)
-        assert {trial.seed for trial in trials} == {0, 1} and {trial.epochs for trial in trials} == {7}
+        assert {trial.seed for trial in trials} == {0, 1}
+        assert {trial.epochs for trial in trials} == {0 if trials[0].is_pretrained else 7}
 
     def test_an_unknown_scale_is_named(self, table):
         with pytest.raises(ValueError, match="scale 'huge'.*quick, laptop, paper"):
@@ -840,3 +840,112 @@ def test_nothing_to_publish_is_an_error(publication, tmp_path):
     with pytest.raises(RunError, match="no trial of few at the quick scale is finished"):
         store.publish("few", "quick", tmp_path)
     assert not publication.exists()
+
+
+# --- Networks that are kept ----------------------------------------------------------------------------------------------
+
+
+def test_another_experiment_tests_the_same_network(sweep, fitted, tmp_path):
+    (first,) = sweep([VGG])
+    other = replace(VGG, evaluations=(Evaluation(), Evaluation("fgsm", epsilon=0.05)))
+    (second,) = sweep([other])
+    assert fitted == [[0]] and kept(tmp_path) == [VGG.training.id]
+    assert second["metrics"]["clean"] == first["metrics"]["clean"]
+    training = first["provenance"]["training"]
+    assert second["provenance"]["training"] == training and second["provenance"]["train_seconds"] == training["train_seconds"]
+
+
+def test_a_kept_network_is_the_trained_one(sweep, data_root, tmp_path):
+    sweep([VGG])
+    read, fresh = (
+        runs.network(VGG, device="cpu", data_root=data_root, store=folder) for folder in (tmp_path, tmp_path / "empty")
+    )
+    assert not read.training
+    for name, value in fresh.state_dict().items():
+        assert torch.equal(read.state_dict()[name], value), name
+
+
+def test_the_training_decides_which_network_is_kept():
+    same = replace(VGG, evaluations=(Evaluation(),), targets=(replace(VGG, norm=None),))
+    assert same.training == VGG.training and same.id != VGG.id
+    for change in {"seed": 1}, {"epochs": 2}, {"norm": None}, {"milestones": (1,)}, {"selection": "best"}:
+        assert replace(VGG, **change).training.id != VGG.training.id
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-1], lambda b: b"", lambda b: b[:40]], ids=["short", "empty", "header"])
+def test_a_damaged_kept_network_is_named(sweep, tmp_path, damage):
+    sweep([VGG])
+    path = tmp_path / "networks" / f"{VGG.training.id}.safetensors"
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(RunError, match=f"{path.name} is damaged.*Delete it"):
+        sweep([replace(VGG, evaluations=(Evaluation(),))])
+
+
+def test_attacks_are_transferred_to_targets_that_are_trained_once(sweep, fitted, tmp_path, data_root):
+    one, other = VGG, replace(VGG, norm=None, seed=1)
+    sources = [replace(a, targets=(b.training,)) for a, b in ((one, other), (other, one))]
+    records = sweep(sources)
+    assert sorted(fitted) == [[0], [1]] and len(kept(tmp_path)) == 2
+    for record, target in zip(records, (other, one), strict=True):
+        assert {f"clean-on-{target.network_name}", f"fgsm-linf-0.1-on-{target.network_name}"} < record["metrics"].keys()
+        (own,) = sweep([target])
+        assert record["metrics"][f"clean-on-{target.network_name}"] == own["metrics"]["clean"]
+    assert len(fitted) == 2
+
+
+def test_two_targets_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="two targets have one name: vgg8-batch, vgg8-batch"):
+        replace(VGG, targets=(VGG, replace(VGG, seed=1)))
+
+
+def test_finished_evaluations_survive_an_interruption(sweep, monkeypatch, tmp_path, data_root):
+    """With evaluations that are worth saving: each is computed once, and nothing is left behind."""
+    monkeypatch.setattr(runs, "WORTH_SAVING", 0.0)
+    trial = replace(VGG, evaluations=(*EVALUATIONS, Evaluation("noise", epsilon=0.5), Evaluation(dataset="train")))
+    computed, evaluate = [], runs.evaluate
+
+    def interrupted(network, test_set, path, **settings):
+        if len(computed) == 2:
+            computed.append(None)
+            raise KeyboardInterrupt
+        computed.append(path[-1].label)
+        return evaluate(network, test_set, path, **settings)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(runs, "evaluate", interrupted)
+        sweep([trial])
+    assert [Path(name).suffix for name in left_over(tmp_path)] == [".partial"]
+    again = []
+    monkeypatch.setattr(
+        runs, "evaluate", lambda *args, **settings: again.append(args[2][-1].label) or evaluate(*args, **settings)
+    )
+    (record,) = sweep([trial])
+    assert sorted([*computed[:2], *again]) == sorted(record["metrics"]) and len(again) == 2
+    assert left_over(tmp_path) == []
+    (undisturbed,) = runs.run([trial], data_root=data_root, store=tmp_path / "other", progress=False)
+    assert record["metrics"] == undisturbed["metrics"]
+
+
+def test_data_that_do_not_fit_the_network_are_refused(sweep, data_root):
+    with pytest.raises(data.DataError, match="few has 10 classes and images .1, 28, 28.*Test on a data set of the same kind"):
+        sweep([replace(VGG, evaluations=(Evaluation(dataset="few"),))])
+    with pytest.raises(data.DataError, match="vgg8 is for images of 32x32 pixels; those of few are 28x28"):
+        sweep([replace(VGG, dataset="few", image_size=28)])
+
+
+def test_other_test_sets_are_normalised_as_the_training_set(sweep, data_root):
+    """The very images of another name, with statistics of their own, are the same to the network."""
+    for split in data.SPLITS:
+        for kind in "images", "labels":
+            target = data_root / "again" / f"{split}-{kind}.npy"
+            target.parent.mkdir(exist_ok=True)
+            np.save(target, np.load(data_root / "colour" / f"test-{kind}.npy"))
+    (record,) = sweep([replace(VGG, evaluations=(Evaluation(), Evaluation(dataset="again")))])
+    assert record["metrics"]["clean-again"] == record["metrics"]["clean"]
+
+
+def test_the_selected_epoch_is_chosen_on_the_test_set(sweep, monkeypatch):
+    seen, fit = [], networks.fit
+    monkeypatch.setattr(networks, "fit", lambda *args, **settings: seen.append(settings["select_on"]) or fit(*args, **settings))
+    sweep([VGG, replace(VGG, selection="best")])
+    assert seen[0] is None and seen[1].name == "colour" and seen[1].split == "test"

@@ -1,5 +1,6 @@
 """Training: many seeds at once and enlarged images against plain torch; interrupted against undisturbed; its options."""
 
+import copy
 import math
 from dataclasses import replace
 from functools import partial
@@ -11,11 +12,10 @@ from common import NARROW, assert_equal, assert_near, every, in_colour, initiali
 from lib import data, models, train
 from lib.checkpoints import Checkpoint, OutOfTime
 from lib.enlarged import native
+from lib.evaluate import Evaluation, evaluate
 from lib.train import fit
 
-SETTINGS = [
-    {"momentum": momentum, "weight_decay": weight_decay} for momentum in (0.0, 0.9) for weight_decay in (0.0, 0.01)
-]
+SETTINGS = [{"momentum": momentum, "weight_decay": weight_decay} for momentum in (0.0, 0.9) for weight_decay in (0.0, 0.01)]
 
 
 @pytest.fixture(scope="module")
@@ -364,3 +364,92 @@ def test_augmentation_leaves_the_order_as_it_was(digits, monkeypatch):
     assert len(plain) == len(seen[True]) == 2 * 2 * 5
     assert all(torch.equal(a, b) for a, b in zip(plain, seen[True], strict=True))
     assert not any(torch.equal(a, b) for a, b in zip(plain, seen[False][len(plain) :], strict=True))
+
+
+# --- Schedules, selection ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_the_learning_rate_falls_at_its_milestones(digits, nesterov):
+    """As torch's own scheduler has it: the epochs after the first and the third are slower."""
+    (network,), (reference,) = networks([0]), networks([0])
+    fit(
+        [network], digits, seeds=[0], image_size=28, epochs=4, batch_size=90, lr=0.05, momentum=0.9, weight_decay=0.01,
+        milestones=(1, 3), gamma=0.3, nesterov=nesterov,
+    )  # fmt: skip
+    optimizer = torch.optim.SGD(reference.parameters(), 0.05, momentum=0.9, weight_decay=0.01, nesterov=nesterov)
+    scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, [1, 3], 0.3)
+    order = data.generator(0, "order")
+    for _ in range(4):
+        for batch in torch.randperm(len(digits), generator=order).split(90):
+            optimizer.zero_grad()
+            logits = reference(data.normalize(digits.images[batch], digits))
+            torch.nn.functional.cross_entropy(logits, digits.labels[batch]).backward()
+            optimizer.step()
+        scheduler.step()
+    assert_near([network], [reference])
+
+
+def test_milestones_are_refused_for_enlarged_images(digits):
+    with pytest.raises(ValueError, match="milestones.*enlarged"):
+        fit(networks([0], 56), digits, seeds=[0], image_size=56, epochs=1, batch_size=90, lr=0.1, milestones=(1,))
+
+
+def test_modules_with_an_lr_factor_step_at_that_part_of_the_learning_rate(digits):
+    class Shift(torch.nn.Module):
+        lr_factor = 0.1
+
+        def __init__(self):
+            super().__init__()
+            self.bias = torch.nn.Parameter(torch.zeros(()))
+
+        def forward(self, x):
+            return x + self.bias
+
+    images = in_colour(every(digits, 13))
+    shared = {"seeds": [0], "image_size": 32, "epochs": 1, "batch_size": len(images), "lr": 0.1}
+    conv = initialized(torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3), torch.nn.Flatten(), torch.nn.Linear(1800, 10)))
+    slow, usual = (torch.nn.Sequential(conv[0], Shift(), *conv[1:]) for _ in range(2))
+    slow, usual = copy.deepcopy(slow), copy.deepcopy(usual)
+    usual[1].lr_factor = 1.0
+    for network in slow, usual:
+        fit([network], images, **shared)
+    assert usual[1].bias != 0
+    torch.testing.assert_close(slow[1].bias, usual[1].bias / 10)
+    torch.testing.assert_close(slow[0].weight, usual[0].weight)
+
+
+SELECTED = {"image_size": 32, "batch_size": 7, "lr": 0.05, "momentum": 0.9, "seeds": [3]}
+
+
+def accuracies(digits, test, epochs):
+    """After every epoch, of a training that is stopped there."""
+    found = []
+    for n in range(1, epochs + 1):
+        network = initialized(models.vgg(8, width=NARROW, norm="batch"), 3)
+        fit([network], digits, epochs=n, **SELECTED)
+        found.append((evaluate(network, test, [Evaluation()], seed=0, image_size=32)["clean"]["accuracy"], network))
+    return found
+
+
+def test_the_network_of_the_best_epoch_is_kept(digits, path):
+    images, test = in_colour(every(digits, 13)), in_colour(every(digits, 7))
+    found = accuracies(images, test, 4)
+    best = max(accuracy for accuracy, _ in found)
+    expected = next(network for accuracy, network in found if accuracy == best)  # the first of equals
+    network = initialized(models.vgg(8, width=NARROW, norm="batch"), 3)
+    fit([network], images, epochs=4, select_on=test, **SELECTED)
+    assert_equal([network], [expected])
+    for step in (2, 11):  # in the first epoch, in a later one
+        network = initialized(models.vgg(8, width=NARROW, norm="batch"), 3)
+        own = path.with_suffix(f".{step}")
+        with pytest.raises(OutOfTime):
+            fit([network], images, epochs=4, select_on=test, checkpoint=Checkpoint(own), budget=Spent(step), **SELECTED)
+        network = initialized(models.vgg(8, width=NARROW, norm="batch"), 3)
+        fit([network], images, epochs=4, select_on=test, checkpoint=Checkpoint(own), **SELECTED)
+        assert_equal([network], [expected])
+
+
+def test_only_one_network_at_a_time_is_selected(digits):
+    with pytest.raises(ValueError, match="select_on with 2 networks"):
+        fit(networks([0, 1]), digits, seeds=[0, 1], image_size=28, epochs=1, batch_size=90, lr=0.1, select_on=digits)
