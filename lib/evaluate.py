@@ -108,16 +108,24 @@ def evaluate(
     return results
 
 
-def _along(path, network, test, seed, image_size, batch_size, targets, on_batch) -> dict[str, dict[str, float]]:
+def _along(
+    path: list[Evaluation],
+    network: nn.Module,
+    test: data.Dataset,
+    seed: int,
+    image_size: int,
+    batch_size: int | None,
+    targets: Mapping[str, nn.Module],
+    on_batch: Callable[[float, str], None],
+) -> dict[str, dict[str, float]]:
     """The results of evaluations that lie on one path."""
     longest, size = path[-1], min(path[-1].first or len(test), len(test))
     noise, chance = data.generator(seed, "noise"), data.generator(seed, "attack")
     if longest.block_average:
         network, image_size = native(network, test), test.images.shape[-1]
     bodies = {"": network} | {f"-on-{name}": target for name, target in targets.items()}
-    bodies = {
-        name: fuse(b) if isinstance(b, nn.Sequential) and not longest.batch_statistics else b for name, b in bodies.items()
-    }
+    if not longest.batch_statistics:
+        bodies = {name: fuse(body) if isinstance(body, nn.Sequential) else body for name, body in bodies.items()}
     models = {name: _in_space(body, test, longest.space) for name, body in bodies.items()}
     device, bounds = test.images.device, _bounds(test, longest)
     sums = {(e, name): torch.zeros(4, dtype=torch.float64, device=device) for e in path for name in models}

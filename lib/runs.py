@@ -10,7 +10,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -101,11 +101,7 @@ def network(
     trial: Trial, *, device: str = "auto", data_root: str | Path | None = None, store: str | Path | None = None
 ) -> torch.nn.Module:
     """The trained network of a trial, in evaluation mode, to look at; trained first where it is not kept."""
-    where = {"data_root": data_root, "device": resolve_device(device)}
-    training_set, _ = _data(trial.training, **where)
-    settings = {"folder": runs_root(store), "budget": Budget(math.inf), "on_epoch": lambda *args: None}
-    (found,) = _trained([trial], training_set, **where, **settings)
-    return found.network.eval()
+    return _trained([trial], Place(data_root, resolve_device(device), runs_root(store), Budget(math.inf)))[0].network.eval()
 
 
 BAR = "{percentage:3.0f}% |{bar}| {n:.1f} of {total} trials, {elapsed} gone, {remaining} left{postfix}"
@@ -134,77 +130,85 @@ def _all(compute: Callable[..., Results], group: list[Trial]) -> list[tuple[Tria
     return list(compute(group, bar=tqdm(disable=True)))
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a process computes: the folder of the data sets, the device, the folder of the records, and the time it has."""
+
+    data_root: str | Path | None
+    device: torch.device
+    folder: Path
+    budget: Budget
+
+    def load(self, trial: Trial, split: str) -> data.Dataset:
+        """The trial's own data set, normalised as the trial says."""
+        return data.load(trial.dataset, split, self.data_root, self.device, normalization=trial.normalization)
+
+
 def _compute(
     group: list[Trial], *, device: str, data_root: str | Path | None, store: str | Path | None, end: float, bar: tqdm
 ) -> Results:
     """Train and evaluate trials that differ in their seed alone. Stops early, with fewer results, before the time `end`."""
-    budget, folder, start = Budget(end), runs_root(store), bar.n
-    where = {"data_root": data_root, "device": resolve_device(device)}
+    place, start = Place(data_root, resolve_device(device), runs_root(store), Budget(end)), bar.n
 
     def on_epoch(trial: Trial, epoch: int, loss: float) -> None:
         bar.set_postfix_str(f"{trial}: epoch {epoch} of {trial.epochs}, loss {loss:.3f}", refresh=False)
         bar.update(start + len(group) / 2 * epoch / trial.epochs - bar.n)  # training and evaluation are half a trial each
 
     try:
-        budget.check()
-        training_set, test_sets = _data(group[0], **where)
-        found = _trained(group, training_set, **where, folder=folder, budget=budget, on_epoch=on_epoch)
-        targets = {}
-        for target in group[0].targets:
-            settings = {"folder": folder, "budget": budget, "on_epoch": on_epoch}
-            (its,) = _trained([target.training], _data(target.training, **where)[0], **where, **settings)
-            targets[target.network_name] = its.network
+        place.budget.check()
+        test_sets = _test_sets(group[0], place)
+        found = _trained(group, place, on_epoch)
+        targets = {t.network_name: _trained([t.training], place, on_epoch)[0].network for t in group[0].targets}
         for trial, trained in zip(group, found, strict=True):
-            metrics, seconds = _evaluate(trial, trained.network, targets, test_sets, folder, bar, budget)
+            metrics, seconds = _evaluate(trial, trained.network, targets, test_sets, place, bar)
             diverged = trained.diverged_at
             if diverged is None and not all(math.isfinite(result["loss"]) for result in metrics.values()):
                 diverged = trial.epochs  # in its last steps, after the last finite training loss
-            digests = {"train": training_set.sha256} | {test_set.name: test_set.sha256 for test_set in test_sets.values()}
-            yield (
-                trial,
-                {
-                    "trial": trial.settings,
-                    "seed": trial.seed,
-                    "metrics": {} if diverged else metrics,
-                    "diverged_at": diverged,
-                    "provenance": provenance(where["device"])
-                    | {name: trained.provenance[name] for name in ("stacked", "train_seconds")}
-                    | ({"training": trained.provenance} if trial.kept else {})
-                    | {"precision": trial.precision, "evaluate_seconds": round(seconds, 2), "data": digests},
-                },
-            )
-            _partial(trial, folder).unlink(missing_ok=True)
+            digests = {"train" if name == TRAIN else test_set.name: test_set.sha256 for name, test_set in test_sets.items()}
+            record = {
+                "trial": trial.settings,
+                "seed": trial.seed,
+                "metrics": {} if diverged else metrics,
+                "diverged_at": diverged,
+                "provenance": provenance(place.device)
+                | {name: trained.provenance[name] for name in ("stacked", "train_seconds")}
+                | ({"training": trained.provenance} if trial.kept else {})
+                | {"precision": trial.precision, "evaluate_seconds": round(seconds, 2)}
+                | {"data": digests},
+            }
+            yield trial, record
+            _partial(trial, place.folder).unlink(missing_ok=True)
     except OutOfTime:
         return
 
 
-def _trained(group: list[Trial], training_set: data.Dataset, data_root, device, folder, budget, on_epoch) -> list[Trained]:
-    trial, selection_set = group[0], None
-    if trial.selection == "best":
-        selection_set = data.load(trial.dataset, "test", data_root, device, normalization=trial.normalization)
-    return networks.trained(group, training_set, selection_set, folder, budget, on_epoch)
+def _trained(group: list[Trial], place: Place, on_epoch: networks.OnEpoch = lambda *args: None) -> list[Trained]:
+    trial = group[0]
+    training_set = place.load(trial, "test" if trial.is_pretrained else "train")
+    selection_set = place.load(trial, "test") if trial.selection == "best" else None
+    return networks.trained(group, training_set, selection_set, place.folder, place.budget, on_epoch)
 
 
 TRAIN = "train"  # as an evaluation's data set: the training set itself
 
 
-def _data(
-    trial: Trial, data_root: str | Path | None, device: torch.device
-) -> tuple[data.Dataset, dict[str | None, data.Dataset]]:
-    """The training set, and the test set of every evaluation, normalised as it is. Raises DataError where they do not fit."""
-    split = "test" if trial.is_pretrained else "train"
-    training_set = data.load(trial.dataset, split, data_root, device, normalization=trial.normalization)
-    test_sets = {}
-    for name in dict.fromkeys(evaluation.dataset for evaluation in trial.evaluations):
-        test_set = training_set if name == TRAIN else data.load(name or trial.dataset, "test", data_root, device)
-        if test_set.images.shape[1:] != training_set.images.shape[1:] or test_set.num_classes > training_set.num_classes:
+def _test_sets(trial: Trial, place: Place) -> dict[str | None, data.Dataset]:
+    """What the evaluations may name: the training set and all test sets, normalised as the training set is.
+
+    Raises DataError where one does not fit the network.
+    """
+    own = place.load(trial, "test" if trial.is_pretrained else "train")
+    test_sets = {TRAIN: own}
+    for name in {evaluation.dataset: None for evaluation in trial.evaluations if evaluation.dataset != TRAIN}:
+        test_set = data.load(name or trial.dataset, "test", place.data_root, place.device)
+        if test_set.images.shape[1:] != own.images.shape[1:] or test_set.num_classes > own.num_classes:
             raise data.DataError(
                 f"{test_set.name} has {test_set.num_classes} classes and images {tuple(test_set.images.shape[1:])}, but the "
-                f"network was trained on {training_set.name}: {training_set.num_classes} classes, "
-                f"{tuple(training_set.images.shape[1:])}. Test on a data set of the same kind"
+                f"network is for {own.name}: {own.num_classes} classes, {tuple(own.images.shape[1:])}. Test it on a data set "
+                "of the same kind"
             )
-        test_sets[name] = replace(test_set, mean=training_set.mean, std=training_set.std)
-    return training_set, test_sets
+        test_sets[name] = replace(test_set, mean=own.mean, std=own.std)
+    return test_sets
 
 
 def _evaluate(
@@ -212,18 +216,18 @@ def _evaluate(
     network: torch.nn.Module,
     targets: dict[str, torch.nn.Module],
     test_sets: dict[str | None, data.Dataset],
-    folder: Path,
+    place: Place,
     bar: tqdm,
-    budget: Budget,
 ) -> tuple[dict[str, dict[str, float]], float]:
     """The metrics of all evaluations and how long they took. What is finished is saved, so that no budget is too short."""
 
     def on_batch(fraction, label):
-        budget.check()
+        place.budget.check()
         bar.set_postfix_str(f"{trial}: seed {trial.seed}, {label} {fraction:.0%}", refresh=False)
         bar.update(0)
 
-    before = read_record(trial, folder, _partial(trial, folder)) or {}
+    partial = _partial(trial, place.folder)
+    before = read_record(trial, place.folder, partial) or {}
     metrics, seconds = before.get("metrics", {}), before.get("seconds", 0.0)
     paths_of = {name: paths(e for e in trial.evaluations if e.dataset == name) for name in test_sets}
     for name, path in ((name, path) for name, found in paths_of.items() for path in found):
@@ -235,7 +239,7 @@ def _evaluate(
             seconds += taken
             if taken > WORTH_SAVING and all(math.isfinite(result["loss"]) for result in metrics.values()):
                 so_far = {"trial": trial.settings, "metrics": metrics, "seconds": seconds}
-                write_record(trial, so_far, folder, _partial(trial, folder))
+                write_record(trial, so_far, place.folder, partial)
         bar.update(0.5 / sum(map(len, paths_of.values())))
     return metrics, seconds
 

@@ -927,7 +927,7 @@ def test_finished_evaluations_survive_an_interruption(sweep, monkeypatch, tmp_pa
 
 
 def test_data_that_do_not_fit_the_network_are_refused(sweep, data_root):
-    with pytest.raises(data.DataError, match="few has 10 classes and images .1, 28, 28.*Test on a data set of the same kind"):
+    with pytest.raises(data.DataError, match="few has 10 classes and images .1, 28, 28.*for colour.*Test it on a data set of the same kind"):
         sweep([replace(VGG, evaluations=(Evaluation(dataset="few"),))])
     with pytest.raises(data.DataError, match="vgg8 is for images of 32x32 pixels; those of few are 28x28"):
         sweep([replace(VGG, dataset="few", image_size=28)])
