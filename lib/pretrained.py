@@ -68,7 +68,7 @@ def pretrained(name: str) -> nn.Module:
     with torch.device("meta"):  # no time is spent on weights that are replaced
         network = models.get_model(name)
     network.load_state_dict({_today(key): value for key, value in state.items()}, assign=True)
-    return in_sequence(network.eval())
+    return in_sequence(network).eval()
 
 
 def _today(key: str) -> str:

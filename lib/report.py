@@ -228,17 +228,24 @@ class Comparison:
         return verdicts.of_number(column.find(self.results, "paper", settings), paper, "paper") if paper else "–"
 
     def table(self, name: str, caption: str) -> Table:
-        lines = []
+        lines, judged = [], self._is_judged()
         for label, settings in self.rows.items():
             cells = {"paper": lambda c: paper.printed if (paper := c.paper(settings)) else "–"}
             cells |= {f"ours, {s}": lambda c, s=s: number(self.estimate(label, c, s)) for s in self.scales}
-            cells |= {"verdict": lambda c: self.verdict(label, c)}
-            for source, cell in cells.items():
-                shown = {c.title: cell(c) for c in self.columns}
-                if not source.startswith("ours") or set(shown.values()) != {"–"}:
-                    lines.append({"row": label if source == "paper" else "", "source": source} | shown)
+            if judged:
+                cells |= {"verdict": lambda c: self.verdict(label, c)}
+            shown = {source: {c.title: cell(c) for c in self.columns} for source, cell in cells.items()}
+            told = {source: values for source, values in shown.items() if set(values.values()) != {"–"}}
+            for place, (source, values) in enumerate(told.items()):
+                lines.append({"row": "" if place else label, "source": source} | values)
         caption = f"{caption} Mean ± standard error over seeds; ours – {sources(self.results, self.rows.values())}."
+        caption += "" if judged else " No verdicts: not run at the paper's scale."
         return Table(name, caption, pd.DataFrame(lines))
+
+    def _is_judged(self) -> bool:
+        """Whether anything was run at the paper's scale."""
+        cells = ((label, column) for label in self.rows for column in self.columns)
+        return any(self.estimate(label, column, "paper").n for label, column in cells)
 
     def figure(self, scale: str | None = None) -> Figure:
         """Every cell as a dot with its interval: the paper's ± 2 printed errors, ours a 95 % t-interval."""
@@ -259,7 +266,7 @@ class Comparison:
             axis.set_title(column.title, fontsize="medium")
             axis.grid(axis="x", alpha=0.3)
         axes[0][0].set_yticks(range(len(rows)), rows.keys())
-        axes[0][0].invert_yaxis()
+        axes[0][0].set_ylim(len(rows) - 0.5, -0.5)
         handles = [plt.Line2D([], [], **style) for style in (PAPER_STYLE, OUR_STYLE | {"label": f"ours, {scale} scale"})]
         figure.legend(handles=handles, loc="outside lower center", ncols=2)
         plt.close(figure)

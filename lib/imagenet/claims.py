@@ -17,9 +17,11 @@ import pandas as pd
 
 from lib import verdicts
 from lib.claims import Claim, effect, minus, number
+from lib.empirical_results.claims import accuracy, cost_of_batch_norm, vgg
 from lib.empirical_results.experiments import BIM as BIM_CIFAR10
+from lib.empirical_results.experiments import NOISE, NOISE_AS_PRINTED
 from lib.evaluate import Evaluation
-from lib.imagenet.experiments import BIM, IMAGES, NETWORKS, NOISE, NOISE_AS_PRINTED, SAMPLE, SOURCES, TRANSFERRED, table_10
+from lib.imagenet.experiments import BIM, IMAGES, NETWORKS, SAMPLE, SOURCES, TRANSFERRED, table_10
 from lib.paper import Reported, reported, stated
 from lib.report import Get, Measure
 from lib.trials import PRETRAINED
@@ -28,6 +30,25 @@ DEPTHS = (11, 13, 16, 19)  # of torchvision's VGGs
 OWN_DEPTHS = (8, 11, 13)  # of those trained here
 KINDS = {"accuracy": "Top 1", "top5": "Top 5"}
 TARGET_NAMES = {target.architecture.removeprefix(PRETRAINED): target.network_name for target in table_10("paper")[0].targets}
+
+TOP_5_RANGE = ("ImageNet top-5 BIM: BN loss, min", "ImageNet top-5 BIM: BN loss, max")  # section 3
+TOP_1_RANGE = ("ImageNet top-1 BIM: BN loss, min", "ImageNet top-1 BIM: BN loss, max")
+CROSSED = "a source without batch norm fools a target with it more than the reverse"
+SAME_TARGET = "the source without batch norm fools it more"
+# The ranges of appendix A.3, smallest and largest. What the lost column of Table 10 has to be follows from them: each begins
+# or ends with the 19 layers, as the printed numbers of the other depths leave only that.
+CROSSED_RANGE = {
+    "accuracy": (
+        "transfer top-1: BN source -> no-BN target minus no-BN source -> BN target, min",
+        "transfer top-1: same, max",
+    ),
+    "top5": ("transfer top-5: same, min", "transfer top-5: same, max"),
+}
+PLAIN_RANGE = (
+    "transfer top-1 to no-BN targets: extra drop from a no-BN source, min",
+    "transfer top-1 to no-BN targets: same, max",
+)
+MATCHED_RANGE = ("transfer top-1 to BN targets: difference by matching BN, min", "transfer top-1 to BN targets: same, max")
 
 # --- ImageNet: one value an image ------------------------------------------------------------------------------------
 
@@ -86,44 +107,48 @@ def _extreme(choose: Callable, differences: Iterable[Measure]) -> Measure:
     return measure
 
 
-def vgg(depth: int, batch_norm: bool) -> str:
-    """As torchvision calls it."""
-    return f"vgg{depth}_bn" if batch_norm else f"vgg{depth}"
+def pair(depth: int) -> tuple[str, str]:
+    """The VGGs of torchvision without and with batch norm."""
+    return f"vgg{depth}", f"vgg{depth}_bn"
 
 
-def _names(depth: int) -> tuple[str, str]:
-    """The networks without and with batch norm."""
-    return vgg(depth, False), vgg(depth, True)
+def stated_range(ends: tuple[str, str]) -> str:
+    return " to ".join(stated(end).printed for end in ends)
+
+
+def paper_name(name: str) -> str:
+    """Of a network of torchvision, with or without batch norm."""
+    others = {"alexnet": "AlexNet", "densenet121": "DenseNet121", "resnet18": "ResNet18"}
+    return others.get(name) or f"VGG-{name[3:5]}"
 
 
 def printed(name: str, column: str) -> Reported:
     """Of Table 5."""
-    others = {"alexnet": "AlexNet", "densenet121": "DenseNet121", "resnet18": "ResNet18"}
-    return reported("5", column, model=others.get(name) or f"VGG-{name[3:5]}", BN=NETWORKS[name] is not None)
+    return reported("5", column, model=paper_name(name), BN=NETWORKS[name] is not None)
 
 
 def printed_transfer(kind: str, source: str, target: str) -> Reported | None:
     """Of Table 10; None for its last column, which our copy of the paper's text has lost."""
     row = {"acc_type": KINDS[kind], "source_BN": source.endswith("_bn"), "target_BN": target.endswith("_bn")}
     try:
-        return reported("10", "accuracy", target=f"VGG-{target[3:5]}", **row)
+        return reported("10", "accuracy", target=paper_name(target), **row)
     except KeyError:
         return None
 
 
 def printed_gain_on_noise(depth: int) -> Reported:
     """With batch norm - without, in Table 5."""
-    plain, normalized = _names(depth)
+    plain, normalized = pair(depth)
     return minus(printed(normalized, "Noise"), printed(plain, "Noise"))
 
 
 def _gain_on_noise(depth: int, noise: Evaluation) -> Measure:
-    plain, normalized = _names(depth)
+    plain, normalized = pair(depth)
     return Accuracy(normalized, "top5", noise).minus(Accuracy(plain, "top5", noise))
 
 
 def _cost_under_bim(depth: int, kind: str) -> Measure:
-    plain, normalized = _names(depth)
+    plain, normalized = pair(depth)
     return Accuracy(plain, kind, BIM).minus(Accuracy(normalized, kind, BIM))
 
 
@@ -133,7 +158,7 @@ WHITE_BOX = [
             f"VGG-{depth}: batch norm costs top-5 accuracy under BIM",
             "section 3, Table 5",
             measure=_cost_under_bim(depth, "top5"),
-            **effect(minus(*(printed(name, "BIM-linf") for name in _names(depth)))),
+            **effect(minus(*(printed(name, "BIM-linf") for name in pair(depth)))),
         )
         for depth in DEPTHS
     ),
@@ -142,9 +167,9 @@ WHITE_BOX = [
             f"the {word} cost of batch norm in top-1 accuracy under BIM, over the four depths",
             "section 3",
             measure=_extreme(choose, [_cost_under_bim(depth, "accuracy") for depth in DEPTHS]),
-            **number(stated(f"ImageNet top-1 BIM: BN loss, {choose.__name__}")),
+            **number(stated(end)),
         )
-        for word, choose in (("smallest", min), ("largest", max))
+        for word, choose, end in zip(("smallest", "largest"), (min, max), TOP_1_RANGE, strict=True)
     ),
     *(
         Claim(
@@ -161,67 +186,74 @@ WHITE_BOX = [
 ]
 
 
-CROSSED = "a source without batch norm fools a target with it more than the reverse"
-SAME_TARGET = "the source without batch norm fools it more"
-# The ranges of appendix A.3, smallest and largest. What the lost column of Table 10 has to be follows from them: each begins
-# or ends with the 19 layers, as the printed numbers of the other depths leave only that.
-CROSSED_RANGE = {
-    "accuracy": (
-        "transfer top-1: BN source -> no-BN target minus no-BN source -> BN target, min",
-        "transfer top-1: same, max",
-    ),
-    "top5": ("transfer top-5: same, min", "transfer top-5: same, max"),
-}
-PLAIN_RANGE = (
-    "transfer top-1 to no-BN targets: extra drop from a no-BN source, min",
-    "transfer top-1 to no-BN targets: same, max",
-)
-MATCHED_RANGE = ("transfer top-1 to BN targets: difference by matching BN, min", "transfer top-1 to BN targets: same, max")
+Cells = tuple[tuple[str, str], tuple[str, str]]  # two (source, target) of Table 10, of which the difference is meant
 
 
-def _transfer(kind: str, first: tuple[str, str], second: tuple[str, str]) -> tuple[Measure, Reported | None]:
-    """Accuracy under the attack of `first` - under that of `second`, each a (source, target): to measure, and as printed."""
-    (source, target), (other_source, other_target) = first, second
-    measure = Accuracy(target, kind, TRANSFERRED, source).minus(Accuracy(other_target, kind, TRANSFERRED, other_source))
-    cells = [printed_transfer(kind, *pair) for pair in (first, second)]
-    return measure, minus(*cells) if all(cells) else None
+def crossed(depth: int) -> Cells:
+    """From batch norm to none - from none to batch norm."""
+    (plain, normalized), (without, with_it) = SOURCES, pair(depth)
+    return (normalized, without), (plain, with_it)
 
 
-def _transfers() -> Iterable[Claim]:
+def same_target(target: str) -> Cells:
+    """From batch norm - from none."""
     plain, normalized = SOURCES
-    for kind, shown in KINDS.items():
-        for depth in DEPTHS:
-            without, with_ = _names(depth)
-            measure, paper = _transfer(kind, (normalized, without), (plain, with_))
-            yield Claim(
-                f"{shown}, VGG-{depth}: {CROSSED}",
-                "appendix A.3, Table 10",
-                measure=measure,
-                **effect(paper or stated(CROSSED_RANGE[kind][0])),
-            )
-    for batch_norm, text, source, lost in (
-        (False, f"without batch norm: {SAME_TARGET} (matching helps the attacker)", "appendix A.3", None),
-        (True, f"with batch norm: {SAME_TARGET} (matching does not help)", "Table 10; the prose has no sign", MATCHED_RANGE[1]),
-    ):
-        for depth in DEPTHS[1:]:
-            target = vgg(depth, batch_norm)
-            measure, paper = _transfer("accuracy", (normalized, target), (plain, target))
-            yield Claim(f"Top 1, VGG-{depth} {text}", source, measure=measure, **effect(paper or stated(lost)))
+    return (normalized, target), (plain, target)
 
 
-TRANSFER = list(_transfers())
+def printed_difference(kind: str, cells: Cells) -> Reported | None:
+    found = [printed_transfer(kind, *cell) for cell in cells]
+    return minus(*found) if all(found) else None
+
+
+def _difference(kind: str, cells: Cells) -> Measure:
+    first, second = (Accuracy(target, kind, TRANSFERRED, source) for source, target in cells)
+    return first.minus(second)
+
+
+TRANSFER = [
+    *(
+        Claim(
+            f"{shown}, VGG-{depth}: {CROSSED}",
+            "appendix A.3, Table 10",
+            measure=_difference(kind, crossed(depth)),
+            **effect(printed_difference(kind, crossed(depth)) or stated(CROSSED_RANGE[kind][0])),
+        )
+        for kind, shown in KINDS.items()
+        for depth in DEPTHS
+    ),
+    *(
+        Claim(
+            f"Top 1, VGG-{depth} without batch norm: {SAME_TARGET} (matching helps the attacker)",
+            "appendix A.3, Table 10",
+            measure=_difference("accuracy", same_target(pair(depth)[0])),
+            **effect(printed_difference("accuracy", same_target(pair(depth)[0]))),
+        )
+        for depth in DEPTHS[1:]
+    ),
+    *(
+        Claim(
+            f"Top 1, VGG-{depth} with batch norm: {SAME_TARGET} (matching does not help)",
+            "Table 10; in the prose the difference has no sign",
+            measure=_difference("accuracy", same_target(pair(depth)[1])),
+            **effect(printed_difference("accuracy", same_target(pair(depth)[1])) or stated(MATCHED_RANGE[1])),
+        )
+        for depth in DEPTHS[1:]
+    ),
+]
 
 # --- Networks trained here: one value a seed -------------------------------------------------------------------------
 
 
-def trained(depth: int, batch_norm: bool, experiment: str = "table-10-cifar10") -> dict:
-    return {"experiment": experiment, "model": f"vgg{depth}", "norm": "batch" if batch_norm else "none"}
+def trained(depth: int, norm: str) -> dict:
+    """A source of the transferred attacks; `norm` is "none" or "batch"."""
+    return vgg("table-10-cifar10", norm, depth)
 
 
-def attacked(depth: int | None = None, batch_norm: bool = False, steps: int = 10) -> str:
-    """The accuracy under the attack that is transferred: of the source itself, or of a target of another seed."""
-    on_target = f"-on-vgg{depth}{'-batch' if batch_norm else ''}" if depth else ""
-    return f"accuracy bim-linf-{steps * TRANSFERRED.step_size:g}-first-{SAMPLE}{on_target}"
+def attacked(depth: int | None = None, norm: str = "none", attack: Evaluation = TRANSFERRED) -> str:
+    """The column of a frame with the accuracy of a target of another seed, or without `depth` of the source itself."""
+    on_target = f"-on-vgg{depth}{'-batch' if norm == 'batch' else ''}" if depth else ""
+    return accuracy(attack) + on_target
 
 
 def of_ours(on_imagenet: str) -> dict:
@@ -233,17 +265,8 @@ def of_ours(on_imagenet: str) -> dict:
     }
 
 
-def _range(ends: tuple[str, str]) -> str:
-    return " to ".join(stated(end).printed for end in ends)
-
-
-def _batch_norm_costs(metric: str, depth: int) -> Measure:
-    plain, normalized = (trained(depth, batch_norm, "table-04") for batch_norm in (False, True))
-    return lambda get: get(metric, plain) - get(metric, normalized)
-
-
-def _own_transfer(first: tuple[bool, bool], second: tuple[bool, bool], depth: int) -> Measure:
-    """As `_transfer`, each pair (source, target) by whether it has batch norm; the source has 11 layers as in the paper."""
+def _own_transfer(first: tuple[str, str], second: tuple[str, str], depth: int) -> Measure:
+    """The difference of two targets' accuracies, (source, target) by their norms; the source has 11 layers, as in the paper."""
     (source, target), (other_source, other_target) = first, second
     return lambda get: (
         get(attacked(depth, target), trained(11, source)) - get(attacked(depth, other_target), trained(11, other_source))
@@ -255,8 +278,8 @@ OWN_WHITE_BOX = [
         Claim(
             f"VGG{depth}: batch norm costs accuracy under BIM",
             "ours, after Table 5",
-            measure=_batch_norm_costs(f"accuracy {BIM_CIFAR10.label}", depth),
-            **of_ours("top 5, " + _range(("ImageNet top-5 BIM: BN loss, min", "ImageNet top-5 BIM: BN loss, max"))),
+            measure=cost_of_batch_norm(accuracy(BIM_CIFAR10), "table-04", depth),
+            **of_ours("top 5, " + stated_range(TOP_5_RANGE)),
         )
         for depth in OWN_DEPTHS
     ),
@@ -264,7 +287,7 @@ OWN_WHITE_BOX = [
         Claim(
             f"VGG{depth}: batch norm costs accuracy on noise, standard deviation {noise.epsilon:g}",
             "ours, against Table 5",
-            measure=_batch_norm_costs(f"accuracy {noise.label}", depth),
+            measure=cost_of_batch_norm(accuracy(noise), "table-04", depth),
             **of_ours(f"the reverse at {sum(printed_gain_on_noise(d).value > 0 for d in DEPTHS)} of {len(DEPTHS)} depths"),
         )
         for noise in (NOISE, NOISE_AS_PRINTED)
@@ -276,12 +299,12 @@ OWN_TRANSFER = [
         f"VGG11 → VGG{depth}{text}",
         "ours, after Table 10",
         measure=_own_transfer(first, second, depth),
-        **of_ours(_range(ends)),
+        **of_ours(stated_range(ends)),
     )
     for text, first, second, ends in (
-        (f": {CROSSED}", (True, False), (False, True), CROSSED_RANGE["accuracy"]),
-        (f" without batch norm: {SAME_TARGET}", (True, False), (False, False), PLAIN_RANGE),
-        (f" with batch norm: {SAME_TARGET}", (True, True), (False, True), MATCHED_RANGE),
+        (f": {CROSSED}", ("batch", "none"), ("none", "batch"), CROSSED_RANGE["accuracy"]),
+        (f" without batch norm: {SAME_TARGET}", ("batch", "none"), ("none", "none"), PLAIN_RANGE),
+        (f" with batch norm: {SAME_TARGET}", ("batch", "batch"), ("none", "batch"), MATCHED_RANGE),
     )
     for depth in OWN_DEPTHS
 ]

@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from lib.empirical_results.experiments import BIM as BIM_CIFAR10
-from lib.empirical_results.experiments import DEEPEST_WITHOUT, table_04
+from lib.empirical_results.experiments import CLEAN, DEEPEST_WITHOUT, NOISE, NOISE_AS_PRINTED, table_04
 from lib.evaluate import Evaluation
 from lib.models import VGG
 from lib.trials import PRETRAINED, SCALES, Trial, over_seeds
@@ -26,9 +25,6 @@ TARGETS = tuple(name for name in NETWORKS if name.startswith("vgg"))
 IMAGES = 50_000  # of ImageNet's validation set
 SAMPLE = 2048  # of the images that transferred attacks are made from (appendix A.3), and of all images where time is short
 
-CLEAN = Evaluation()
-NOISE = Evaluation("noise", epsilon=0.25)  # the standard deviation in the authors' script for CIFAR-10
-NOISE_AS_PRINTED = Evaluation("noise", epsilon=0.5)  # the square root of the variance 1/4 in the text
 BIM = Evaluation("bim", epsilon=1e-2, steps=10, step_size=1e-3)  # section 3
 TRANSFERRED = Evaluation("bim", epsilon=5e-2, steps=10, step_size=5e-3, first=SAMPLE)  # appendix A.3
 
@@ -63,17 +59,19 @@ def _on_imagenet(scale: str, trials: list[Trial], seeds: int | None) -> list[Tri
 def table_10_cifar10(scale: str, seeds: int | None = None, epochs: int | None = None) -> list[Trial]:
     """The transfer of attacks between the networks of Table 4 without their deepest: Table 10 without ImageNet.
 
-    Each network is a source, the networks of the next seed are its targets: it has seen none of them.
+    Each network is a source, the networks of the next seed are its targets: it has seen none of them. The attack of Table 10
+    and, but for the quick scale, one of twice as many steps. Where there are fewer images than `SAMPLE`, all of them.
     """
     chosen = [f"vgg{depth}" for depth in VGG if depth <= DEEPEST_WITHOUT]
     trained = [trial for trial in table_04(scale, seeds, epochs) if trial.architecture in chosen]
     targets = [trial.training for trial in trained if trial.seed == 0]
     count = max(2, 1 + max(trial.seed for trial in trained))
-    attacks = [replace(BIM_CIFAR10, epsilon=n * 0.005, steps=n, step_size=0.005, first=SAMPLE) for n in (10, 20)]
+    longer = () if scale == "quick" else (replace(TRANSFERRED, epsilon=0.1, steps=20),)
+    evaluations = (replace(CLEAN, first=SAMPLE), TRANSFERRED, *longer)
     return [
         replace(
             source,
-            evaluations=(replace(CLEAN, first=SAMPLE), *attacks),
+            evaluations=evaluations,
             targets=tuple(replace(target, seed=(source.seed + 1) % count) for target in targets),
         )
         for source in trained
