@@ -282,7 +282,7 @@ def test_scales_stand_side_by_side(only_trained):
     shown = tables.over_images(tables.table_05(mixed), "tab-x", "").rows
     ours = shown[shown["source"] == "ours, laptop"]
     assert ours["top 5: clean"].iloc[0] == "88.6 ± 0.7"  # √(88.6 (100 - 88.6) / 2048)
-    assert set(shown[shown["source"] == "verdict"].iloc[0, 2:]) == {verdicts.NOT_RUN, "–"}
+    assert "verdict" not in set(shown["source"]) and "not run at the paper's scale" in tables.over_images(tables.table_05(mixed), "tab-x", "").caption
 
 
 def test_tables_of_the_networks_trained_here_have_no_gaps(results):
