@@ -11,6 +11,8 @@ from lib.experiments import EXPERIMENTS
 from lib.report import Table
 from lib.trials import SCALES
 
+MET = {True: "met", False: "not met", None: "no goal"}  # a ratio that was aimed at, in words
+
 
 def benchmarks() -> dict:
     """`machine`, `results` and `scaling` as the last full run of the benchmarks wrote them."""
@@ -23,14 +25,13 @@ def ratios(name: str, caption: str, *, peers: tuple[str, ...], precision: str = 
     for result in found["results"]:
         if result["peer"] in peers and result["precision"] == precision:
             both = " / ".join(f"{result[who]:.3g} {result['unit']}" for who in ("ours", "theirs"))
-            met = "met" if result["met"] else "not met"
             rows.append(
                 {
                     "work": f"`{result['work']}`: {result['settings']}",
                     "against": result["peer"],
                     "ratio": f"{result['ratio']:.2f}",
                     "ours / theirs": both,
-                    "goal": f"{result['goal']}, {met}",
+                    "goal": MET[None] if result["met"] is None else f"{result['goal']}, {MET[result['met']]}",
                 }
             )
     return Table(name, f"{caption} {precision}. {_machine(found['machine'])}", pd.DataFrame(rows))
@@ -40,7 +41,8 @@ def _machine(machine: dict) -> str:
     packages = ("torch", "torchattacks", "foolbox", "adversarial-robustness-toolbox")
     names = [f"{package} {machine[package]}" for package in packages]
     when = machine["date"].partition("T")[0]
-    return f"Generated data, seed 0; {machine['cpu']}, {machine['threads']} threads, {', '.join(names)}, {when}."
+    on = f"{machine['cpu']}, {machine['threads']} threads" if "threads" in machine else f"{machine['device']}, {machine['cpu']}"
+    return f"Generated data, seed 0; {on}, {', '.join(names)}, {when}."
 
 
 def growth() -> Figure:

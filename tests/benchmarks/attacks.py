@@ -1,8 +1,9 @@
 """The basic iterative method and robustness curves, against torchattacks, foolbox and ART on the same network.
 
 Every library attacks the same images in [0, 1], clipped to that range, at the same labels with the same steps and no
-random start, through its documented call. Ours is given the network after `fuse`, which is part of its time. The libraries
-are imported where they are used: a process in which one is measured holds no other.
+random start, through its documented call. Ours is given the network after `fuse`, which is part of its time. ART's call
+takes and returns NumPy arrays: on a GPU the copies are part of its time. The libraries are imported where they are used: a
+process in which one is measured holds no other.
 """
 
 import functools
@@ -28,9 +29,9 @@ CURVE_STEPS = tuple(range(2, 17, 2))
 AHEAD = {"torchattacks": 1.0, "foolbox": 1.0, "art": 1.0}
 
 
-def bim(kind: str, batch_norm: str | None, norm: str, images: int, goals: dict[str, float]) -> Work:
-    network = inputs.network(kind, batch_norm)
-    batch = inputs.dataset(images, inputs.CIFAR if kind == "vgg8" else inputs.MNIST)
+def bim(kind: str, batch_norm: str | None, norm: str, images: int, goals: dict[str, float], device: torch.device) -> Work:
+    network = inputs.network(kind, batch_norm, device)
+    batch = inputs.dataset(images, inputs.CIFAR if kind == "vgg8" else inputs.MNIST, device)
     x, labels = data.normalize(batch.images, batch), batch.labels
     epsilon = EPSILON * (math.sqrt(x[0].numel()) if norm == "l2" else 1)
 
@@ -63,17 +64,18 @@ def _foolbox(network: nn.Module, x: Tensor, labels: Tensor, norm: str, epsilon: 
     attacks_of_norm = {"linf": foolbox.attacks.LinfBasicIterativeAttack, "l2": foolbox.attacks.L2BasicIterativeAttack}
     attack = attacks_of_norm[norm](abs_stepsize=epsilon / steps, steps=steps)
     # `run` is the attack alone; calling the object would test its success too.
-    return attack.run(foolbox.PyTorchModel(network, bounds=(0, 1)), x, labels, epsilon=epsilon)
+    return attack.run(foolbox.PyTorchModel(network, bounds=(0, 1), device=x.device), x, labels, epsilon=epsilon)
 
 
 def _art(network: nn.Module, x: Tensor, labels: Tensor, norm: str, epsilon: float, steps: int) -> Tensor:
     from art.attacks.evasion import ProjectedGradientDescent
     from art.estimators.classification import PyTorchClassifier
 
-    classifier = PyTorchClassifier(network, nn.CrossEntropyLoss(), x.shape[1:], nb_classes=10, clip_values=(0, 1))
+    where = {"device_type": "cpu" if x.device.type == "cpu" else "gpu"}
+    classifier = PyTorchClassifier(network, nn.CrossEntropyLoss(), x.shape[1:], nb_classes=10, clip_values=(0, 1), **where)
     settings = {"eps": epsilon, "eps_step": epsilon / steps, "max_iter": steps, "batch_size": len(x), "verbose": False}
     attack = ProjectedGradientDescent(classifier, norm=np.inf if norm == "linf" else 2, **settings)
-    return torch.from_numpy(attack.generate(x.numpy(), labels.numpy()))
+    return torch.from_numpy(attack.generate(x.numpy(force=True), labels.numpy(force=True)))
 
 
 def _forward_backward(network: nn.Module, x: Tensor, labels: Tensor) -> None:
@@ -87,14 +89,14 @@ def _assert_agreement(contestants: dict[str, Callable[[], Tensor]]) -> None:
     """The pixels are the same, but for a few at which the gradient is so small that rounding decides its sign."""
     adversarial = {name: attack() for name, attack in contestants.items()}
     for peer, theirs in adversarial.items():
-        same = (theirs - adversarial[OURS]).abs() < 0.01 * EPSILON
+        same = (theirs.cpu() - adversarial[OURS].cpu()).abs() < 0.01 * EPSILON
         assert same.float().mean() > 0.99, f"{peer} attacks differently: {same.float().mean():.1%} of pixels agree"
 
 
-def curve() -> Work:
+def curve(device: torch.device) -> Work:
     """Accuracy at eight epsilons: one path of iterates passes through all of them."""
-    network = inputs.network("vgg8", "batch")
-    test = inputs.dataset(CURVE_IMAGES, inputs.CIFAR)
+    network = inputs.network("vgg8", "batch", device)
+    test = inputs.dataset(CURVE_IMAGES, inputs.CIFAR, device)
     # The labels are the network's own, so that the curve starts at 100 %.
     test = replace(test, labels=network(data.normalize(test.images, test)).argmax(1))
     step_size = EPSILON / STEPS
@@ -118,7 +120,8 @@ def _foolbox_curve(network: nn.Module, test: data.Dataset, evaluations: list[Eva
     """The accuracy in percent of each evaluation, by its label."""
     import foolbox
 
-    model, x = foolbox.PyTorchModel(network, bounds=(0, 1)), data.normalize(test.images, test)
+    x = data.normalize(test.images, test)
+    model = foolbox.PyTorchModel(network, bounds=(0, 1), device=x.device)
     accuracies = {}
     for evaluation in evaluations:
         attack = foolbox.attacks.LinfBasicIterativeAttack(abs_stepsize=evaluation.step_size, steps=evaluation.steps)
@@ -127,7 +130,7 @@ def _foolbox_curve(network: nn.Module, test: data.Dataset, evaluations: list[Eva
     return accuracies
 
 
-def _works() -> dict[str, Callable[[], Work]]:
+def _works() -> dict[str, Callable[[torch.device], Work]]:
     bn_goals = {"torchattacks": 1.4, "foolbox": 2.0, "art": 4.0, "forward-backward": 1.0}
     cases = [("vgg8-bn", "vgg8", "batch", 64, bn_goals), ("vgg8", "vgg8", None, 32, AHEAD)]
     cases += [("mlp-bn", "mlp", "batch", 512, AHEAD), ("mlp", "mlp", None, 512, AHEAD)]

@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks.contestant WORK WHO`: runs once for each line it reads and prints the seconds that took."""
+"""`python -m tests.benchmarks.contestant WORK WHO DEVICE`: runs once for each line it reads; prints the seconds."""
 
 import contextlib
 import os
@@ -7,15 +7,16 @@ import sys
 import torch
 
 from tests.benchmarks import attacks, training
-from tests.benchmarks.timing import THREADS, seconds
+from tests.benchmarks.timing import prepare, seconds
 
 
-def main(work: str, who: str) -> None:
-    torch.set_num_threads(THREADS)
-    run = (attacks.WORKS | training.WORKS)[work]().contestants[who]
+def main(work: str, who: str, device: str) -> None:
+    where = torch.device(device)
+    prepare(where)
+    run = (attacks.WORKS | training.WORKS)[work](where).contestants[who]
     for _ in sys.stdin:
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # libraries may print
-            taken = seconds(run)
+            taken = seconds(run, where)
         print(taken, flush=True)
 
 

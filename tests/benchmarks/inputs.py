@@ -1,32 +1,30 @@
 """Synthetic data and networks: the speed depends on their shapes alone, and nothing is downloaded."""
 
-from dataclasses import replace
-
 import torch
 from torch import nn
 
 from lib import data, models
 
 CIFAR, MNIST = (3, 32, 32), (1, 28, 28)
+CPU = torch.device("cpu")
 
 
-def dataset(size: int, shape: tuple[int, int, int]) -> data.Dataset:
-    """Noise with ten random labels. Normalising changes no pixel: the networks see them in [0, 1]."""
+def dataset(size: int, shape: tuple[int, int, int], device: torch.device = CPU) -> data.Dataset:
+    """Noise with ten random labels, the same on every device. Normalising changes no pixel: networks see them in [0, 1]."""
     chance = data.generator(0, "noise")
     images = torch.randint(256, (size, *shape), dtype=torch.uint8, generator=chance)
     labels = torch.randint(10, (size,), generator=chance)
     zeros, ones = (0.0,) * shape[0], (1.0,) * shape[0]
-    return data.Dataset("synthetic", "test", images, labels, mean=zeros, std=ones, sha256="")
+    return data.Dataset("synthetic", "test", images, labels, mean=zeros, std=ones, sha256="").to(device)
 
 
-def first(dataset: data.Dataset, size: int) -> data.Dataset:
-    return replace(dataset, images=dataset.images[:size], labels=dataset.labels[:size])
-
-
-def network(kind: str, norm: str | None, *, width: float = 1.0, image_size: int = 28, seed: int = 0) -> nn.Sequential:
+def network(
+    kind: str, norm: str | None, device: torch.device, *, width: float = 1.0, image_size: int = 28, seed: int = 0
+) -> nn.Sequential:
     """In evaluation mode: the "linear" model, the "mlp" of Table 6, or "vgg8" with `width` times the channels.
 
-    Batch norm has running averages of some forward passes, far from the zeros and ones it starts with.
+    The weights are the same on every device. Batch norm has running averages of some forward passes, far from the zeros and
+    ones it starts with.
     """
     model = {
         "linear": lambda: models.linear(image_size**2),
@@ -39,4 +37,4 @@ def network(kind: str, norm: str | None, *, width: float = 1.0, image_size: int 
     with torch.no_grad():
         for _ in range(3):
             model(images)
-    return model.eval()
+    return model.eval().to(device)
