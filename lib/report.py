@@ -104,7 +104,7 @@ def sources(results: pd.DataFrame, arms: Iterable[dict]) -> str:
             _tested(found),
             _widths(found),
             _count(found["seed"].nunique(), "seed"),
-            " or ".join(_count(n, "epoch") for n in sorted(found["epochs"].unique())),
+            " or ".join(_count(n, "epoch") for n in sorted(found["epochs"].unique()) if n),
             ", ".join(found["device"].unique()),
             ", ".join(found["precision"].unique()),
             f"{_count(diverged, 'diverged network')} left out" if diverged else "",

@@ -1,7 +1,15 @@
-"""The paper's arguments in formulas: the scaled softplus loss of a linear classifier (section 4, equations 2 to 6)."""
+"""The paper's arguments in formulas.
 
+The scaled softplus loss of a linear classifier (section 4, equations 2 to 6), and how fast gradients grow in a network
+with batch norm at initialisation (section 2; Yang et al. 2019).
+"""
+
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -66,3 +74,47 @@ def logistic_regression(
     weight, bias = (value.detach()[1] - value.detach()[0] for value in (layer.weight, layer.bias))
     scores = data.normalize(train.images, train).flatten(1) @ weight + bias
     return LinearClassifier(weight_decay, weight, bias, scores, 2.0 * train.labels - 1)
+
+
+GRADIENT_GROWTH_LIMIT = math.pi / (math.pi - 1)  # of ReLU networks, as the batch size goes to infinity
+SMALLEST_BATCH = 4  # with three samples or fewer the second moment of the gradient is infinite
+
+
+def gradient_growth(batch_size: ArrayLike, activation: str = "relu") -> np.ndarray:
+    """The factor λ_G by which batch norm makes the second moment of gradients grow in each layer at initialisation.
+
+    For networks without bias of activation(batch norm(W x)), infinitely wide; `activation` is "relu" or "linear". One value for
+    each batch size B, at least 4, in the shape given. For ReLU (Yang et al. 2019, theorem 3.10)
+
+        λ_G = ((B - 1 + J'(ρ)) / (1 - J(ρ)) - 1) / (B - 3),  ρ = -1 / (B - 1),
+
+    where J(ρ) = (√(1 - ρ²) + (π - arccos ρ)·ρ) / π is twice the mean product of the ReLUs of two standard normals with
+    correlation ρ; for linear networks (B - 2) / (B - 3). Raises ValueError for a smaller batch or another activation.
+    """
+    sizes = _batch_sizes(batch_size)
+    if activation == "linear":
+        return (sizes - 2) / (sizes - 3)
+    if activation != "relu":
+        raise ValueError(f"activation={activation!r}; allowed: relu, linear")
+    return _relu_growth(sizes, lambda rho: (math.pi - np.arccos(rho)) / math.pi)
+
+
+def gradient_growth_as_plotted(batch_size: ArrayLike) -> np.ndarray:
+    """λ_G with a slip: J'(ρ) = -ρ / (π√(1 - ρ²)), the derivative of one of the two terms of J alone.
+
+    The dashed line of the paper's Figure 2 agrees with this one; its limit is right, and for small batches it is too low.
+    """
+    return _relu_growth(_batch_sizes(batch_size), lambda rho: -rho / (math.pi * np.sqrt(1 - rho**2)))
+
+
+def _batch_sizes(batch_size: ArrayLike) -> np.ndarray:
+    sizes = np.asarray(batch_size, dtype=float)
+    if not (sizes >= SMALLEST_BATCH).all():
+        raise ValueError(f"batch_size={batch_size}; allowed: {SMALLEST_BATCH} or more, as the second moment is infinite below")
+    return sizes
+
+
+def _relu_growth(sizes: np.ndarray, derivative: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    rho = -1 / (sizes - 1)
+    product = (np.sqrt(1 - rho**2) + (math.pi - np.arccos(rho)) * rho) / math.pi
+    return ((sizes - 1 + derivative(rho)) / (1 - product) - 1) / (sizes - 3)
