@@ -48,6 +48,16 @@ def effect(paper: Reported) -> dict:
     return {"paper": paper.printed, "judge": lambda found, scale: verdicts.of_effect(found, paper, scale)}
 
 
+def direction(paper: Reported) -> dict:
+    """For an effect that the paper measured in another way: its sign alone is judged, at every scale."""
+
+    def judge(found: pd.Series, scale: str) -> str:
+        verdict = verdicts.of_effect(found, paper, scale)
+        return verdicts.DIRECTION if verdict == verdicts.REPRODUCED else verdict
+
+    return {"paper": paper.printed, "judge": judge}
+
+
 def number(paper: Reported) -> dict:
     return {"paper": paper.printed, "judge": lambda found, scale: verdicts.of_number(found, paper, scale)}
 

@@ -45,9 +45,12 @@ def frame(records: list[dict], scale: str, experiment: str = "") -> pd.DataFrame
 
 
 def collect(run: dict[str, list[dict]], scale: str) -> pd.DataFrame:
-    """What was just run at `scale`, records by experiment, and beside it the published records of the other scales."""
+    """What was just run at `scale`, records by experiment, and beside it the published records of all that was not run now."""
     frames = [
-        frame(store.published(experiment, other), other, experiment) for experiment in run for other in SCALES if other != scale
+        frame(store.published(experiment, other), other, experiment)
+        for experiment in run
+        for other in SCALES
+        if other != scale or not run[experiment]
     ]
     return pd.concat(
         [*(f for f in frames if len(f)), *(frame(records, scale, name) for name, records in run.items())], ignore_index=True
@@ -228,7 +231,7 @@ class Comparison:
         return verdicts.of_number(column.find(self.results, "paper", settings), paper, "paper") if paper else "–"
 
     def table(self, name: str, caption: str) -> Table:
-        lines, judged = [], self._is_judged()
+        lines, judged = [], self._was_run("paper")
         for label, settings in self.rows.items():
             cells = {"paper": lambda c: paper.printed if (paper := c.paper(settings)) else "–"}
             cells |= {f"ours, {s}": lambda c, s=s: number(self.estimate(label, c, s)) for s in self.scales}
@@ -242,14 +245,13 @@ class Comparison:
         caption += "" if judged else " No verdicts: not run at the paper's scale."
         return Table(name, caption, pd.DataFrame(lines))
 
-    def _is_judged(self) -> bool:
-        """Whether anything was run at the paper's scale."""
+    def _was_run(self, scale: str) -> bool:
         cells = ((label, column) for label in self.rows for column in self.columns)
-        return any(self.estimate(label, column, "paper").n for label, column in cells)
+        return any(self.estimate(label, column, scale).n for label, column in cells)
 
     def figure(self, scale: str | None = None) -> Figure:
         """Every cell as a dot with its interval: the paper's ± 2 printed errors, ours a 95 % t-interval."""
-        scale = scale or self.scales[0]
+        scale = scale or next((s for s in self.scales if self._was_run(s)), self.scales[0])
         rows = {label: settings for label, settings in self.rows.items() if label != self.baseline}
         across = min(3, len(self.columns))
         down = math.ceil(len(self.columns) / across)

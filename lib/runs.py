@@ -71,7 +71,7 @@ def run(
     for trial in dict.fromkeys(trials):
         if trial not in records:
             groups[networks.shared(trial)].append(trial)
-    if targets := [target.training for trial in groups for target in trial.targets]:
+    if targets := list(dict.fromkeys(target.training for trial in groups for target in trial.targets)):
         # First, side by side: else every trial would train, on a worker of its own, those it needs.
         left = None if budget is None else end - time.time()
         where = {"device": device, "data_root": data_root, "store": store, "scheduler": scheduler}
@@ -90,7 +90,8 @@ def run(
             records[trial] = record
     for shared in groups:
         checkpoint = networks.checkpoint_of(shared, folder)
-        if all(read_record(replace(shared, seed=seed), folder) for seed in checkpoint.seeds()):
+        seeds = checkpoint.seeds()
+        if seeds and all(read_record(replace(shared, seed=seed), folder) for seed in seeds):
             checkpoint.delete()
     if len(records) < len(set(trials)):
         raise OutOfTime(f"the time is over with {len(records)} of {len(trials)} trials finished; run again to go on")
@@ -158,17 +159,21 @@ def _compute(
         place.budget.check()
         test_sets = _test_sets(group[0], place)
         found = _trained(group, place, on_epoch)
-        targets = {t.network_name: _trained([t.training], place, on_epoch)[0].network for t in group[0].targets}
+        targets = {t.network_name: _trained([t.training], place, on_epoch)[0] for t in group[0].targets}
+        targets = {name: target.network for name, target in targets.items() if target.diverged_at is None}
         for trial, trained in zip(group, found, strict=True):
-            metrics, seconds = _evaluate(trial, trained.network, targets, test_sets, place, bar)
-            diverged = trained.diverged_at
+            metrics, seconds, diverged = {}, 0.0, trained.diverged_at
+            if diverged is None:
+                metrics, seconds = _evaluate(trial, trained.network, targets, test_sets, place, bar)
             if diverged is None and not all(math.isfinite(result["loss"]) for result in metrics.values()):
                 diverged = trial.epochs  # in its last steps, after the last finite training loss
             digests = {"train" if name == TRAIN else test_set.name: test_set.sha256 for name, test_set in test_sets.items()}
+            if trial.is_pretrained:
+                del digests["train"]  # it is not that of these images
             record = {
                 "trial": trial.settings,
                 "seed": trial.seed,
-                "metrics": {} if diverged else metrics,
+                "metrics": metrics if diverged is None else {},
                 "diverged_at": diverged,
                 "provenance": provenance(place.device)
                 | {name: trained.provenance[name] for name in ("stacked", "train_seconds")}
@@ -219,7 +224,7 @@ def _evaluate(
     place: Place,
     bar: tqdm,
 ) -> tuple[dict[str, dict[str, float]], float]:
-    """The metrics of all evaluations and how long they took. What is finished is saved, so that no budget is too short."""
+    """The metrics of all evaluations and how long they took. Those that are finished are saved one by one."""
 
     def on_batch(fraction, label):
         place.budget.check()

@@ -37,6 +37,7 @@ def write_in_one_piece(path: Path, contents: bytes) -> None:
                 part.write(contents)
                 part.flush()
                 os.fsync(part.fileno())
+                os.chmod(part.name, 0o666 & ~_umask())  # as any other file of this user, for those who share the folder
                 os.replace(part.name, path)
             except BaseException:
                 Path(part.name).unlink(missing_ok=True)
@@ -46,6 +47,12 @@ def write_in_one_piece(path: Path, contents: bytes) -> None:
             f"{path} could not be written: {error}. All records finished before are kept. Free some space, or choose "
             "another folder with BATCHNORM_RUNS, and run again: only what is missing is computed."
         ) from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def write_record(trial: Trial, record: dict, folder: Path, path: Path | None = None) -> None:
@@ -92,10 +99,16 @@ def publish(experiment: str, scale: str, store: str | Path | None = None) -> tup
     if not records:
         raise RunError(f"no trial of {experiment} at the {scale} scale is finished in {folder}; run it first")
     path, missing = PUBLISHED / scale / f"{experiment}.jsonl", len(trials) - len(records)
-    known = [trial.settings for trial in trials]
-    records += [record for record in before.values() if record["trial"] not in known]  # of seeds beyond the scale's own
+    known, kinds = [trial.settings for trial in trials], [_kind(trial.settings) for trial in trials]
+    # Of seeds beyond the scale's own. Those whose settings the experiment no longer has are dropped.
+    records += [r for r in before.values() if r["trial"] not in known and _kind(r["trial"]) in kinds]
     write_in_one_piece(path, "".join(json.dumps(record) + "\n" for record in records).encode())
     return path, len(records), missing
+
+
+def _kind(settings: dict) -> dict:
+    """The settings of a trial that do not depend on its seed."""
+    return {name: value for name, value in settings.items() if name not in ("seed", "targets")}
 
 
 def published(experiment: str, scale: str) -> list[dict]:

@@ -1,18 +1,12 @@
-"""The claims of section 3 and appendix A.2 about SVHN and CIFAR-10, and ours beside them. All rules are older than the runs."""
+"""The claims of section 3 and appendix A.2 about SVHN and CIFAR-10, and ours beside them.
+
+The rules (`lib.verdicts`) are older than any run; the claims were written before any of the records was looked at.
+"""
 
 import pandas as pd
 
-from lib.claims import Claim, effect, minus
-from lib.empirical_results.experiments import (
-    BIM,
-    BIM_L2,
-    CLEAN,
-    NOISE,
-    NOISE_AS_PRINTED,
-    SHIFTS,
-    WEIGHT_DECAYS,
-    strong_attacks,
-)
+from lib.claims import Claim, direction, effect, minus
+from lib.empirical_results.experiments import BIM, BIM_L2, CLEAN, NOISE, NOISE_AS_PRINTED, SHIFTS, WEIGHT_DECAYS, strong_attacks
 from lib.evaluate import Evaluation
 from lib.paper import Reported, reported, stated
 from lib.report import Get, Measure
@@ -170,7 +164,7 @@ NO_DECAY = [
         f"{name}, no weight decay: batch norm costs accuracy {words}",
         f"effect of Table {table}",
         measure=cost_of_batch_norm(accuracy(evaluation), f"table-0{table}", weight_decay=0.0),
-        **effect(_of_table(table, column)),
+        **direction(_of_table(table, column)),
     )
     for name, table in (("SVHN", "1"), ("CIFAR-10", "2"))
     for words, evaluation, column in (
@@ -184,7 +178,7 @@ READING = Claim(
     "batch norm costs accuracy on noise of variance 1/4, as the text has it",
     "effect of Table 2",
     measure=cost_of_batch_norm(accuracy(NOISE_AS_PRINTED), "table-02"),
-    **effect(stated("CIFAR-10 VGG8: BN loss on noise")),
+    **direction(stated("CIFAR-10 VGG8: BN loss on noise")),
 )
 
 
@@ -209,7 +203,7 @@ STRONG = [
         f"batch norm costs accuracy under {name}, too",
         "effect of Table 2",
         measure=_cost_under_pgd(norm),
-        **effect(_of_table("2", column)),
+        **direction(_of_table("2", column)),
     )
     for name, norm, column in (("PGD-linf", "linf", "BIM-linf"), ("PGD-l2", "l2", "BIM-l2"))
 ]

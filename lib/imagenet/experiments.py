@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from lib.empirical_results.experiments import CLEAN, DEEPEST_WITHOUT, NOISE, NOISE_AS_PRINTED, table_04
+from lib.empirical_results.experiments import CLEAN, DEEPEST_WITHOUT, NOISE, NOISE_AS_PRINTED, scale_of, table_04
 from lib.evaluate import Evaluation
 from lib.models import VGG
 from lib.trials import PRETRAINED, SCALES, Trial, over_seeds
@@ -65,14 +65,14 @@ def table_10_cifar10(scale: str, seeds: int | None = None, epochs: int | None = 
     chosen = [f"vgg{depth}" for depth in VGG if depth <= DEEPEST_WITHOUT]
     trained = [trial for trial in table_04(scale, seeds, epochs) if trial.architecture in chosen]
     targets = [trial.training for trial in trained if trial.seed == 0]
-    count = max(2, 1 + max(trial.seed for trial in trained))
+    count = scale_of(scale).seeds
     longer = () if scale == "quick" else (replace(TRANSFERRED, epsilon=0.1, steps=20),)
     evaluations = (replace(CLEAN, first=SAMPLE), TRANSFERRED, *longer)
     return [
         replace(
             source,
             evaluations=evaluations,
-            targets=tuple(replace(target, seed=(source.seed + 1) % count) for target in targets),
+            targets=tuple(replace(target, seed=(source.seed + 1) % count if source.seed < count else 0) for target in targets),
         )
         for source in trained
     ]
