@@ -165,6 +165,8 @@ def _compute(
             metrics, seconds, diverged = {}, 0.0, trained.diverged_at
             if diverged is None:
                 metrics, seconds = _evaluate(trial, trained.network, targets, test_sets, place, bar)
+                own = {evaluation.label for evaluation in trial.evaluations}  # a target that diverged says nothing of these
+                metrics = {label: r for label, r in metrics.items() if label in own or math.isfinite(r["loss"])}
             if diverged is None and not all(math.isfinite(result["loss"]) for result in metrics.values()):
                 diverged = trial.epochs  # in its last steps, after the last finite training loss
             digests = {"train" if name == TRAIN else test_set.name: test_set.sha256 for name, test_set in test_sets.items()}

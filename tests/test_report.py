@@ -197,3 +197,24 @@ def test_a_table_is_a_directive_in_the_book_and_text_elsewhere():
         "* - a", "  - b", "* - 1", "  - 3", "* - 2", "  - 4", ":::",
     ]  # fmt: skip
     assert "<table" in shown["text/html"] and "A caption." in shown["text/plain"]
+
+
+def test_a_figure_shows_the_largest_scale_that_was_run_of_its_rows():
+    """Not of the whole frame, in which another table may have been run at a larger one."""
+    trials = experiments.table_06("quick", seeds=2, sizes=(28,))
+    other = experiments.table_11("paper", seeds=2, sizes=(28,))
+    frames = [report.frame([record(t, clean=50.0) for t in some], s) for some, s in ((trials, "quick"), (other, "paper"))]
+    column = Column("clean", lambda r, scale, arm: report.values(r, "accuracy clean", scale, **arm), lambda arm: None)
+    comparison = Comparison(pd.concat(frames, ignore_index=True), {"row": claims.mlp(28)}, [column])
+    assert comparison.scales[0] == "paper"
+    legend = comparison.figure().legends[0]
+    assert [text.get_text() for text in legend.get_texts()][1] == "ours, quick scale"
+
+
+def test_published_records_of_what_was_not_run_now_are_shown_at_any_scale(monkeypatch):
+    trials = experiments.table_11("laptop", seeds=1, sizes=(28,))
+    published = {"table-11": [record(trial, clean=50.0) for trial in trials]}
+    monkeypatch.setattr(report.store, "published", lambda name, scale: published.get(name, []) if scale == "laptop" else [])
+    assert len(report.collect({"table-11": [], "table-06": []}, "laptop")) == len(trials)
+    fresh = [record(trial, clean=60.0) for trial in trials]
+    assert set(report.collect({"table-11": fresh}, "laptop")["accuracy clean"]) == {60.0}

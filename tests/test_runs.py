@@ -949,3 +949,16 @@ def test_the_selected_epoch_is_chosen_on_the_test_set(sweep, monkeypatch):
     monkeypatch.setattr(networks, "fit", lambda *args, **settings: seen.append(settings["select_on"]) or fit(*args, **settings))
     sweep([VGG, replace(VGG, selection="best")])
     assert seen[0] is None and seen[1].name == "colour" and seen[1].split == "test"
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_a_diverged_network_is_not_attacked_and_as_a_target_spares_the_source(sweep, monkeypatch, epochs):
+    """In its only step, so that just its evaluation shows it, or earlier."""
+    diverging = replace(VGG, norm=None, lr=1e20, seed=1, epochs=epochs)
+    evaluated, evaluate = [], runs.evaluate
+    monkeypatch.setattr(runs, "evaluate", lambda *args, **settings: evaluated.append(1) or evaluate(*args, **settings))
+    (record,) = sweep([diverging])
+    assert record["diverged_at"] and record["metrics"] == {} and bool(evaluated) == (epochs == 1)
+    (source,) = sweep([replace(VGG, targets=(diverging.training,))])
+    (alone,) = sweep([VGG])
+    assert source["diverged_at"] is None and source["metrics"] == alone["metrics"]
