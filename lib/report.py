@@ -81,6 +81,11 @@ Get = Callable[[str, dict], pd.Series]  # (metric, settings of the networks) →
 Measure = Callable[[Get], pd.Series]
 
 
+def value_of(metric: str, arm: dict) -> Measure:
+    """The measure that is one metric of one kind of networks."""
+    return lambda get: get(metric, arm)
+
+
 def measured(measure: Measure, results: pd.DataFrame, scale: str) -> pd.Series:
     """What a measure, such as a difference of two kinds of networks, gives at a scale: one value a seed."""
     return measure(lambda metric, arm: values(results, metric, scale, **arm)).dropna()

@@ -27,7 +27,7 @@ from lib.empirical_results.experiments import (
 from lib.evaluate import Evaluation
 from lib.models import VGG
 from lib.paper import Reported, reported
-from lib.report import Column, Comparison, Measure, Table, by_scale, values
+from lib.report import Column, Comparison, Measure, Table, by_scale, value_of, values
 from lib.verdicts import Estimate
 
 PAPERS_SHIFT = "cifar10.1-v6"
@@ -111,8 +111,8 @@ def table_08(results: pd.DataFrame) -> Comparison:
 def gaps(results: pd.DataFrame, name: str, caption: str) -> Table:
     rows = {
         label: {
-            "training set": lambda get, arm=arm: get("accuracy clean-train", arm),
-            "test set": lambda get, arm=arm: get("accuracy clean", arm),
+            "training set": value_of("accuracy clean-train", arm),
+            "test set": value_of("accuracy clean", arm),
             "gap": gap("table-02", arm["norm"], arm["weight_decay"]),
         }
         for label, arm in _decays(results, "table-02").items()

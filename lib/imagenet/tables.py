@@ -18,7 +18,7 @@ from lib.imagenet.experiments import BIM, NETWORKS, SAMPLE, SOURCES, TARGETS, TR
 from lib.imagenet.figures import WHITE_BOX
 from lib.paper import Reported, stated
 from lib.pretrained import size_of, weights_of
-from lib.report import Column, Comparison, Measure, Table, by_scale, measured, scales_of
+from lib.report import Column, Comparison, Measure, Table, by_scale, measured, scales_of, value_of
 from lib.trials import PRETRAINED
 from lib.verdicts import Estimate
 
@@ -148,10 +148,6 @@ def _panel(cells: dict[str, dict], value: Callable) -> pd.DataFrame:
 # --- Networks trained here: one value a seed -------------------------------------------------------------------------
 
 
-def _value(metric: str, arm: dict) -> Measure:
-    return lambda get: get(metric, arm)
-
-
 def white_box(results: pd.DataFrame, name: str, caption: str) -> Table:
     tests = {
         "clean": CLEAN,
@@ -161,7 +157,8 @@ def white_box(results: pd.DataFrame, name: str, caption: str) -> Table:
     }
     rows = {
         label: {
-            heading: _value(empirical.accuracy(test), empirical.vgg("table-04", norm, depth)) for heading, test in tests.items()
+            heading: value_of(empirical.accuracy(test), empirical.vgg("table-04", norm, depth))
+            for heading, test in tests.items()
         }
         for label, (depth, norm) in OWN.items()
     }
@@ -171,12 +168,12 @@ def white_box(results: pd.DataFrame, name: str, caption: str) -> Table:
 def _cells(source: str, attack: Evaluation) -> dict[str, Measure]:
     """What an attack made from a network leaves of another of each kind, and of itself."""
     arm = trained(*OWN[source])
-    others = {f"another {target}": _value(attacked(*OWN[target], attack=attack), arm) for target in OWN}
-    return others | {WHITE_BOX: _value(attacked(attack=attack), arm)}
+    others = {f"another {target}": value_of(attacked(*OWN[target], attack=attack), arm) for target in OWN}
+    return others | {WHITE_BOX: value_of(attacked(attack=attack), arm)}
 
 
 def _unattacked() -> dict[str, Measure]:
-    return {f"another {target}": _value(empirical.accuracy(UNATTACKED), trained(*OWN[target])) for target in OWN}
+    return {f"another {target}": value_of(empirical.accuracy(UNATTACKED), trained(*OWN[target])) for target in OWN}
 
 
 def transfer(results: pd.DataFrame, name: str, caption: str) -> Table:

@@ -11,7 +11,7 @@ from lib.input_dimension import claims
 from lib.input_dimension.claims import linear, mlp
 from lib.input_dimension.experiments import LINEAR_SIZES, MLP_SIZES, WEIGHT_DECAY
 from lib.paper import Reported, reported, stated
-from lib.report import Column, Comparison, Measure, Table, by_scale, values
+from lib.report import Column, Comparison, Table, by_scale, value_of, values
 from lib.verdicts import Estimate
 
 NORMS = {"none": "no batch norm", "batch": "batch norm"}
@@ -99,10 +99,6 @@ def table_11(results: pd.DataFrame, baseline_decay: float = 0.0) -> Comparison:
     return Comparison(results, rows, [_relative("11", *column, baseline) for column in columns], baseline=first)
 
 
-def _value(metric: str, arm: dict) -> Measure:
-    return lambda get: get(metric, arm)
-
-
 def invariance(results: pd.DataFrame, name: str, caption: str) -> Table:
     arms = {
         "56 px, λ = 0, no batch norm": mlp(56),
@@ -112,7 +108,7 @@ def invariance(results: pd.DataFrame, name: str, caption: str) -> Table:
     }
     labels = {"original labels": "original", "human labels": "human"}
     rows = {
-        label: {title: _value(f"accuracy clean-invariance-{which}", arm) for title, which in labels.items()}
+        label: {title: value_of(f"accuracy clean-invariance-{which}", arm) for title, which in labels.items()}
         for label, arm in arms.items()
     }
     table = by_scale(results, name, caption, rows)
@@ -126,7 +122,7 @@ def invariance(results: pd.DataFrame, name: str, caption: str) -> Table:
 
 def initialisation(results: pd.DataFrame, name: str, caption: str) -> Table:
     rows = {
-        f"{size} px, {label}": {NORMS[norm]: _value(claims.BIM, mlp(size, norm, init=init)) for norm in NORMS}
+        f"{size} px, {label}": {NORMS[norm]: value_of(claims.BIM, mlp(size, norm, init=init)) for norm in NORMS}
         | {"cost of batch norm": claims.cost_of_batch_norm(claims.BIM, size, init=init)}
         for size in MLP_SIZES
         for init, label in (("default", "PyTorch's default"), ("he", "He"))
@@ -141,7 +137,7 @@ def leftover(results: pd.DataFrame, name: str, caption: str) -> Table:
     for label, arm in arms.items():
         averaged = claims.FGSM if arm["image_size"] == 28 else f"{claims.FGSM}-block-average"
         cells = {"clean": claims.CLEAN, "FGSM, as trained": claims.FGSM, "FGSM, block averages": averaged}
-        rows[label] = {title: _value(metric, arm) for title, metric in cells.items()}
+        rows[label] = {title: value_of(metric, arm) for title, metric in cells.items()}
     return by_scale(results, name, caption, rows)
 
 
@@ -167,7 +163,7 @@ def statistics(results: pd.DataFrame, name: str, caption: str) -> Table:
     }
     rows = {
         label: {
-            f"{kind}: {title}": _value(f"{kind} {metric}{suffix}", arm)
+            f"{kind}: {title}": value_of(f"{kind} {metric}{suffix}", arm)
             for kind in ("accuracy", "loss")
             for title, metric in metrics.items()
         }
