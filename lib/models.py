@@ -27,17 +27,22 @@ def linear(inputs: int, classes: int = 10) -> nn.Sequential:
     return nn.Sequential(nn.Flatten(), nn.Linear(inputs, classes))
 
 
-def mlp(inputs: int, hidden: tuple[int, ...] = (392, 196), classes: int = 10, norm: str | None = None) -> nn.Sequential:
-    """A fully connected ReLU network (section 4, Tables 6, 7, 12).
+def mlp(
+    inputs: int, hidden: tuple[int, ...] = (392, 196), classes: int = 10, norm: str | None = None, norm_layers: int = 1
+) -> nn.Sequential:
+    """A fully connected ReLU network (sections 3 and 4, Tables 6, 7, 12, Figures 2, 3, 7).
 
-    `norm="batch"` puts one batch-norm layer after the first linear layer and before its ReLU.
+    `norm="batch"` puts batch norm after the linear layer and before the ReLU of the first `norm_layers` hidden layers: of one
+    in section 4, of all in Figures 2 and 3, of two in Figure 7. ValueError for any other `norm`, or fewer layers than 1.
     """
     if norm not in NORMS:
         raise ValueError(f"norm={norm!r}; allowed: {', '.join(map(repr, NORMS))}")
+    if norm_layers < 1:
+        raise ValueError(f"norm_layers={norm_layers}; at least 1 is needed, and norm=None for a network without batch norm")
     layers: list[nn.Module] = [nn.Flatten()]
     for i, width in enumerate(hidden):
         layers.append(nn.Linear(inputs, width))
-        if norm == "batch" and i == 0:
+        if norm == "batch" and i < norm_layers:
             layers.append(nn.BatchNorm1d(width))
         layers.append(nn.ReLU())
         inputs = width

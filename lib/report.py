@@ -15,14 +15,16 @@ from lib.paper import Reported
 from lib.trials import SCALES
 from lib.verdicts import Estimate
 
-SETTINGS = ("dataset", "image_size", "norm", "init", "lr", "weight_decay", "epochs", "seed")  # of a trial, as a frame has them
+# of a trial, as a frame has them
+SETTINGS = ("dataset", "image_size", "norm", "init", "batch_size", "lr", "weight_decay", "epochs", "seed")
 ADDED_SETTINGS = {"width": 1.0, "normalization": None}  # which records do not show at these defaults
 
 
 def frame(records: list[dict], scale: str, experiment: str = "") -> pd.DataFrame:
     """One row a trial: `scale`, `experiment`, `model`, settings, and columns such as `accuracy clean` (percent), `loss clean`.
 
-    `test_set` is that of all evaluations if it is another than the trial's own, else "own".
+    `test_set` is that of all evaluations if it is another than the trial's own, else "own". `hidden` is how many hidden layers an
+    MLP has.
     """
     rows = []
     for record in records:
@@ -33,7 +35,7 @@ def frame(records: list[dict], scale: str, experiment: str = "") -> pd.DataFrame
             "experiment": experiment,
             "model": "linear" if architecture == "mlp" and not trial["hidden"] else architecture,
         }
-        row |= {name: trial[name] for name in SETTINGS} | {"norm": trial["norm"] or "none"}
+        row |= {name: trial[name] for name in SETTINGS} | {"norm": trial["norm"] or "none", "hidden": len(trial["hidden"])}
         row |= {name: trial.get(name, default) or "own" for name, default in ADDED_SETTINGS.items()}
         tested = {evaluation.get("dataset") for evaluation in trial["evaluations"]}
         row |= {"test_set": tested.pop() or "own" if len(tested) == 1 else "own"}

@@ -45,7 +45,8 @@ def fit(
     by `padding_mode` (`data.crop_and_flip`, section 3). `precision`: "fp32", or "bf16" for layers that compute in bfloat16 on
     weights kept in float32 (torch.autocast). `select_on`: a single network is left as it was after the epoch in which its
     accuracy on this set was highest, which the paper does with the test set (section 3, Table 2).
-    `on_epoch` gets the epoch, from 1, and the mean training loss (S,) in nats.
+    `on_epoch` gets the epoch, from 1, and the mean training loss (S,) in nats; where images are not enlarged, `networks` then are
+    as after that epoch.
     With a `checkpoint` the training goes on, bit for bit on a CPU, from where it was saved: every few minutes, at the end,
     and when the `budget` is spent, which raises OutOfTime.
 
@@ -87,13 +88,14 @@ def fit(
                 _stop_in_time(budget, state, checkpoint)
         if select_on:
             state.keep_best(select_on)
+        model.unstack(networks)
         on_epoch(state.epoch, state.end_epoch(len(train)))
     if checkpoint and checkpoint.age > 10:  # seconds; less than that is not worth a file
         state.save(checkpoint)
 
     if state.best:
         model.load_state_dict(state.best)
-    model.unstack(networks)
+    model.unstack(networks)  # also of the best epoch, or of a finished checkpoint
     steps = epochs * math.ceil(len(train) / batch_size)
     for layer in first_layers:
         layer.restore(steps, lr, momentum, weight_decay)

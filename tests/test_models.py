@@ -130,6 +130,19 @@ def test_batch_norm_follows_the_first_linear_layer_and_precedes_its_relu():
     assert [type(module).__name__ for module in models.mlp(784)] == kinds
 
 
+@pytest.mark.parametrize("norm_layers", [1, 2, 3])
+def test_as_many_hidden_layers_as_asked_for_have_batch_norm(norm_layers):
+    network = models.mlp(784, (12, 8, 6), norm="batch", norm_layers=norm_layers)
+    kinds = [type(module).__name__ for module in network]
+    assert [kinds[i : i + 2] == ["Linear", "BatchNorm1d"] for i in range(len(kinds))].count(True) == norm_layers
+    assert [module.num_features for module in norms(network)] == [12, 8, 6][:norm_layers]
+
+
+def test_batch_norm_in_no_layer_is_asked_for_by_its_name():
+    with pytest.raises(ValueError, match="norm_layers=0.*norm=None"):
+        models.mlp(784, norm="batch", norm_layers=0)
+
+
 # As in the literature: convolutions by their channels, M for max pooling; from 11 on A, B, D and E of Simonyan and Zisserman.
 CONFIGURATIONS = {
     8: "64 M 128 M 256 M 512 M 512 M",

@@ -43,6 +43,16 @@ def test_seeds_at_once_equal_seeds_one_by_one(digits, norm, settings, image_size
     assert_near(together, alone)
 
 
+def test_after_each_epoch_the_networks_are_as_a_training_of_so_many_epochs_leaves_them(digits):
+    shared = {"seeds": [3, 1], "image_size": 28, "batch_size": 90, "lr": 0.1}
+    watched, seen = networks([3, 1], norm="batch"), []
+    fit(watched, digits, epochs=3, on_epoch=lambda epoch, losses: seen.append(copy.deepcopy(watched)), **shared)
+    for epochs, found in enumerate(seen, start=1):
+        expected = networks([3, 1], norm="batch")
+        fit(expected, digits, epochs=epochs, **shared)
+        assert_equal(found, expected)
+
+
 def test_linear_model_trains_on_the_native_size_as_on_the_enlarged(digits):
     (network,), (reference,) = networks([0], 84, hidden=()), networks([0], 84, hidden=())
     shared = {"image_size": 84, "epochs": 2, "batch_size": 64, "lr": 0.01, "momentum": 0.0, "weight_decay": 0.0225}
