@@ -688,6 +688,7 @@ OTHER = {
     "selection": "best",
     "normalization": "cifar10",
     "targets": (DIGITS,),
+    "norm_layers": 2,
 }
 OTHER_EVALUATION = {
     "kind": "fgsm",
