@@ -41,7 +41,8 @@ def table(claims: list[Claim], results: pd.DataFrame, name: str, caption: str) -
             row[f"verdict, {scale}"] = claim.judge(found, scale)
         rows.append(row)
     arms = report.arms(claim.measure for claim in claims)
-    return report.Table(name, f"{caption} Ours – {report.sources(results, arms)}.", pd.DataFrame(rows), "claims")
+    caption = f"{caption} Ours – {report.sources(results, arms)}."
+    return report.Table(name, caption, pd.DataFrame(rows), "claims", report.rows_of(results, arms))
 
 
 def effect(paper: Reported) -> dict:

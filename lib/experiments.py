@@ -6,3 +6,4 @@ from lib.imagenet import experiments as imagenet
 from lib.input_dimension import experiments as input_dimension
 
 EXPERIMENTS = {**empirical_results.EXPERIMENTS, **fixup.EXPERIMENTS, **imagenet.EXPERIMENTS, **input_dimension.EXPERIMENTS}
+MEASURED = {"figure-01": "01-batch-norm", "gradient-growth": "01-batch-norm"}  # those without trials, and their chapters

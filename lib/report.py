@@ -1,4 +1,4 @@
-"""Records as data frames, "paper against ours" tables that a book can number, and dot-and-interval figures."""
+"""Records as data frames, and what is made of them: "paper against ours" tables and dot-and-interval figures."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lib import store, verdicts
+from lib import origin, store, verdicts
 from lib.paper import Reported
+from lib.table import Table, number
 from lib.trials import SCALES
 from lib.verdicts import Estimate
 
@@ -24,7 +25,7 @@ def frame(records: list[dict], scale: str, experiment: str = "") -> pd.DataFrame
     """One row a trial: `scale`, `experiment`, `model`, settings, and columns such as `accuracy clean` (percent), `loss clean`.
 
     `test_set` is that of all evaluations if it is another than the trial's own, else "own". `hidden` is how many hidden layers an
-    MLP has.
+    MLP has. Where it comes from: see `origin.of_record`.
     """
     rows = []
     for record in records:
@@ -39,8 +40,7 @@ def frame(records: list[dict], scale: str, experiment: str = "") -> pd.DataFrame
         row |= {name: trial.get(name, default) or "own" for name, default in ADDED_SETTINGS.items()}
         tested = {evaluation.get("dataset") for evaluation in trial["evaluations"]}
         row |= {"test_set": tested.pop() or "own" if len(tested) == 1 else "own"}
-        row |= {"diverged_at": record["diverged_at"]}
-        row |= {name: record["provenance"][name] for name in ("device", "precision")}
+        row |= {"diverged_at": record["diverged_at"]} | origin.of_record(record)
         row |= {f"{kind} {label}": v for label, found in record["metrics"].items() for kind, v in found.items()}
         rows.append(row)
     return pd.DataFrame(rows)
@@ -101,13 +101,18 @@ def arms(measures: Iterable[Measure]) -> list[dict]:
     return used
 
 
-def sources(results: pd.DataFrame, arms: Iterable[dict]) -> str:
-    """What a table of these arms was computed from: scale, data, seeds and device, as its caption says it."""
+def rows_of(results: pd.DataFrame, arms: Iterable[dict]) -> pd.DataFrame:
+    """The rows of the networks with any of these settings."""
     used = pd.Series(False, index=results.index)
     for arm in arms:
         used |= (results[list(arm)] == pd.Series(arm)).all(axis=1)
+    return results[used]
+
+
+def sources(results: pd.DataFrame, arms: Iterable[dict]) -> str:
+    """What a table of these arms was computed from: scale, data, seeds and device, as its caption says it."""
     parts = []
-    for scale, found in results[used].groupby("scale", sort=False):
+    for scale, found in rows_of(results, arms).groupby("scale", sort=False):
         diverged = int(found["diverged_at"].notna().sum())
         said = [
             ", ".join(found["dataset"].unique()),
@@ -138,46 +143,6 @@ def _count(n: int, what: str) -> str:
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
-def number(estimate: Estimate) -> str:
-    """Mean ± standard error of the mean, to the first digit of the error; – where nothing was run."""
-    if estimate.n == 0:
-        return "–"
-    if estimate.n == 1:
-        return f"{estimate.mean:.2f}"
-    decimals = min(4, max(0, -math.floor(math.log10(estimate.sem)))) if estimate.sem > 0 else 2
-    mean = round(estimate.mean, decimals) + 0.0  # no minus before a zero
-    return f"{mean:.{decimals}f} ± {estimate.sem:.{decimals}f}"
-
-
-@dataclass
-class Table:
-    """A table for the book (numbered, cross-referenced by `name`), for live Jupyter, and for plain text.
-
-    `css_class` names a style of the book's style sheet.
-    """
-
-    name: str
-    caption: str
-    rows: pd.DataFrame
-    css_class: str = ""
-
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
-        return {"text/markdown": self.markdown(), "text/html": self.html(), "text/plain": self.plain()}
-
-    def markdown(self) -> str:
-        lines = [f":::{{list-table}} {self.caption}", f":name: {self.name}", ":header-rows: 1"]
-        lines += [f":class: {self.css_class}", ""] if self.css_class else [""]
-        for cells in [list(self.rows.columns), *self.rows.itertuples(index=False)]:
-            lines += [f"{'*' if i == 0 else ' '} - {_unbroken(str(cell))}" for i, cell in enumerate(cells)]
-        return "\n".join([*lines, ":::"])
-
-    def html(self) -> str:
-        return f"<p>{self.caption}</p>" + self.rows.to_html(index=False)
-
-    def plain(self) -> str:
-        return f"{self.caption}\n\n{self.rows.to_string(index=False)}"
-
-
 def by_scale(results: pd.DataFrame, name: str, caption: str, rows: dict[str, dict[str, Measure]]) -> Table:
     """Rows by label, cells by column title, each at every scale it was run at, the largest first."""
     lines = []
@@ -188,14 +153,9 @@ def by_scale(results: pd.DataFrame, name: str, caption: str, rows: dict[str, dic
                 lines.append({"row": label, "source": f"ours, {scale}"} | shown)
     used = arms(cell for cells in rows.values() for cell in cells.values())
     caption = f"{caption} Mean ± standard error over seeds – {sources(results, used)}."
-    return Table(name, caption, pd.DataFrame(lines, columns=None if lines else ["row", "source"]))
-
-
-def _unbroken(cell: str) -> str:
-    """With spaces at which no line breaks where a number or a setting would be torn apart."""
-    for mark in (" ± ", " = ", " px", "ours, "):
-        cell = cell.replace(mark, mark.replace(" ", "\N{NO-BREAK SPACE}"))
-    return cell
+    return Table(
+        name, caption, pd.DataFrame(lines, columns=None if lines else ["row", "source"]), results=rows_of(results, used)
+    )
 
 
 @dataclass(frozen=True)
@@ -250,7 +210,7 @@ class Comparison:
                 lines.append({"row": "" if place else label, "source": source} | values)
         caption = f"{caption} Mean ± standard error over seeds; ours – {sources(self.results, self.rows.values())}."
         caption += "" if judged else " No verdicts: not run at the paper's scale."
-        return Table(name, caption, pd.DataFrame(lines))
+        return Table(name, caption, pd.DataFrame(lines), results=rows_of(self.results, self.rows.values()))
 
     def _was_run(self, scale: str) -> bool:
         cells = ((label, column) for label in self.rows for column in self.columns)
