@@ -22,7 +22,7 @@ from lib.checkpoints import Budget, OutOfTime
 from lib.evaluate import evaluate, paths
 from lib.networks import Trained
 from lib.provenance import code, commit, provenance
-from lib.store import RunError, read_record, runs_root, write_record
+from lib.store import RunError, finished, read_record, record_path, runs_root, write_record
 from lib.trials import Trial
 
 
@@ -66,7 +66,7 @@ def run(
         resolve_device(device)
     folder = runs_root(store)
     commit(), code()  # read now: what runs is the code as it is at the start
-    records = {trial: record for trial in trials if (record := read_record(trial, folder))}
+    records = {trial: record for trial in trials if (record := finished(trial, folder))}
     groups = defaultdict(list)
     for trial in dict.fromkeys(trials):
         if trial not in records:
@@ -86,12 +86,12 @@ def run(
         else:
             results = _here(compute, groups.values(), bar)
         for trial, record in results:
-            write_record(trial, record, folder)
+            write_record(record, record_path(trial, folder))
             records[trial] = record
     for shared in groups:
         checkpoint = networks.checkpoint_of(shared, folder)
         seeds = checkpoint.seeds()
-        if seeds and all(read_record(replace(shared, seed=seed), folder) for seed in seeds):
+        if seeds and all(finished(replace(shared, seed=seed), folder) for seed in seeds):
             checkpoint.delete()
     if len(records) < len(set(trials)):
         raise OutOfTime(f"the time is over with {len(records)} of {len(trials)} trials finished; run again to go on")
@@ -111,10 +111,10 @@ Results = Iterator[tuple[Trial, dict]]
 
 def _here(compute: Callable[..., Results], groups: Iterable[list[Trial]], bar: tqdm) -> Results:
     for group in groups:
-        finished = 0
-        for finished, result in enumerate(compute(group, bar=bar), start=1):
+        done = 0
+        for done, result in enumerate(compute(group, bar=bar), start=1):
             yield result
-        if finished < len(group):  # out of time
+        if done < len(group):  # out of time
             return
 
 
@@ -234,7 +234,7 @@ def _evaluate(
         bar.update(0)
 
     partial = _partial(trial, place.folder)
-    before = read_record(trial, place.folder, partial) or {}
+    before = read_record(partial, trial) or {}
     metrics, seconds = before.get("metrics", {}), before.get("seconds", 0.0)
     paths_of = {name: paths(e for e in trial.evaluations if e.dataset == name) for name in test_sets}
     for name, path in ((name, path) for name, found in paths_of.items() for path in found):
@@ -246,7 +246,7 @@ def _evaluate(
             seconds += taken
             if taken > WORTH_SAVING and all(math.isfinite(result["loss"]) for result in metrics.values()):
                 so_far = {"trial": trial.settings, "metrics": metrics, "seconds": seconds}
-                write_record(trial, so_far, place.folder, partial)
+                write_record(so_far, partial)
         bar.update(0.5 / sum(map(len, paths_of.values())))
     return metrics, seconds
 

@@ -9,7 +9,7 @@ import pandas as pd
 from lib.experiments import EXPERIMENTS
 from lib.provenance import device_name
 from lib.runs import resolve_device
-from lib.store import published, read_record, runs_root
+from lib.store import finished, published, runs_root
 from lib.trials import SCALES, Trial
 
 
@@ -22,17 +22,17 @@ def status(store: str | Path | None = None) -> pd.DataFrame:
     for experiment, trials_of in EXPERIMENTS.items():
         for scale in SCALES:
             trials, folder = trials_of(scale), runs_root(store)
-            finished = {trial: record for trial in trials if (record := read_record(trial, folder))}
+            records = {trial: record for trial in trials if (record := finished(trial, folder))}
             shown = published(experiment, scale)
             known = [record["trial"] for record in shown]
-            missing = [trial for trial in trials if trial not in finished and trial.settings not in known]
-            here = [r for r in (*finished.values(), *shown) if r["provenance"]["device"] == device]
+            missing = [trial for trial in trials if trial not in records and trial.settings not in known]
+            here = [r for r in (*records.values(), *shown) if r["provenance"]["device"] == device]
             rows.append(
                 {
                     "experiment": experiment,
                     "scale": scale,
                     "trials": len(trials),
-                    "finished here": len(finished),
+                    "finished here": len(records),
                     "published": sum(trial.settings in known for trial in trials),
                     "missing": len(missing),
                     "time left": _duration(_seconds(missing, here)),

@@ -55,19 +55,27 @@ def _umask() -> int:
     return mask
 
 
-def write_record(trial: Trial, record: dict, folder: Path, path: Path | None = None) -> None:
-    """Write `<folder>/<trial id>.json`, or to `path`. Raises RunError where that is impossible."""
+def record_path(trial: Trial, folder: Path) -> Path:
+    return folder / f"{trial.id}.json"
+
+
+def write_record(record: dict, path: Path) -> None:
+    """Write a record with its checksum. Raises RunError where that is impossible."""
     text = json.dumps(record | {"checksum": _checksum(record)}, indent=1, allow_nan=False)
-    write_in_one_piece(path or folder / f"{trial.id}.json", text.encode())
+    write_in_one_piece(path, text.encode())
 
 
-def read_record(trial: Trial, folder: Path, path: Path | None = None) -> dict | None:
-    """The finished record of a trial, or None; or what `path` holds. A damaged one is reported and counts as missing."""
-    path = path or folder / f"{trial.id}.json"
+def finished(trial: Trial, folder: Path) -> dict | None:
+    """The finished record of a trial, or None."""
+    return read_record(record_path(trial, folder), trial)
+
+
+def read_record(path: Path, trial: Trial | None = None) -> dict | None:
+    """What `write_record` wrote, of any trial or of this one; None where there is none. A damaged one is reported and counts as none."""
     try:
         record = json.loads(path.read_text())
         checksum = record.pop("checksum")
-        if checksum != _checksum(record) or record["trial"] != trial.settings:
+        if checksum != _checksum(record) or trial and record["trial"] != trial.settings:
             raise ValueError("its contents do not match its checksum or its name")
     except FileNotFoundError:
         return None
@@ -86,24 +94,29 @@ def _checksum(record: dict) -> str:
 def publish(experiment: str, scale: str, store: str | Path | None = None) -> tuple[Path, int, int]:
     """Write the finished records of an experiment to `book/records/<scale>/<experiment>.jsonl`, one trial a line.
 
-    Trials published before, perhaps from another machine, stay unless they are in the store.
+    Those of seeds beyond the scale's own too. Trials published before, perhaps from another machine, stay unless they are in
+    the store.
     Returns the path, how many trials are published and how many are missing. Raises RunError when none is finished.
     """
-    trials, folder = EXPERIMENTS[experiment](scale), runs_root(store)
-    before = {json.dumps(record["trial"], sort_keys=True): record for record in published(experiment, scale)}
-    records = []
-    for trial in trials:
-        record = read_record(trial, folder) or before.get(json.dumps(trial.settings, sort_keys=True))
-        if record:
-            records.append({"experiment": experiment, "scale": scale} | record)
-    if not records:
+    folder, own = runs_root(store), [trial.settings for trial in EXPERIMENTS[experiment](scale)]
+    kinds = [_kind(settings) for settings in own]
+    records = {_key(record["trial"]): record for record in published(experiment, scale)}
+    for path in folder.glob("*.json"):
+        if record := read_record(path):
+            records[_key(record["trial"])] = {"experiment": experiment, "scale": scale} | record
+    # Those whose settings the experiment does not have, or no longer, are not of it.
+    chosen = {key: record for key, record in records.items() if _kind(record["trial"]) in kinds}
+    if not chosen:
         raise RunError(f"no trial of {experiment} at the {scale} scale is finished in {folder}; run it first")
-    path, missing = PUBLISHED / scale / f"{experiment}.jsonl", len(trials) - len(records)
-    known, kinds = [trial.settings for trial in trials], [_kind(trial.settings) for trial in trials]
-    # Of seeds beyond the scale's own. Those whose settings the experiment no longer has are dropped.
-    records += [r for r in before.values() if r["trial"] not in known and _kind(r["trial"]) in kinds]
-    write_in_one_piece(path, "".join(json.dumps(record) + "\n" for record in records).encode())
-    return path, len(records), missing
+    order = dict.fromkeys([*map(_key, own), *sorted(chosen, key=lambda key: chosen[key]["seed"])])
+    path, missing = PUBLISHED / scale / f"{experiment}.jsonl", sum(_key(settings) not in chosen for settings in own)
+    lines = [json.dumps(chosen[key]) + "\n" for key in order if key in chosen]
+    write_in_one_piece(path, "".join(lines).encode())
+    return path, len(lines), missing
+
+
+def _key(settings: dict) -> str:
+    return json.dumps(settings, sort_keys=True)
 
 
 def _kind(settings: dict) -> dict:

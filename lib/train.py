@@ -86,9 +86,9 @@ def fit(
                 state.save(checkpoint)
             if budget:
                 _stop_in_time(budget, state, checkpoint)
-        if select_on:
-            state.keep_best(select_on)
         model.unstack(networks)
+        if select_on:
+            state.keep_best(networks[0], select_on)
         on_epoch(state.epoch, state.end_epoch(len(train)))
     if checkpoint and checkpoint.age > 10:  # seconds; less than that is not worth a file
         state.save(checkpoint)
@@ -126,9 +126,9 @@ class State:
         self.total += losses.detach().sum(1)
         self.batch += 1
 
-    def keep_best(self, test: data.Dataset) -> None:
-        """Called after an epoch: remember the model if its accuracy on `test` is the highest so far."""
-        result = evaluate(self.model.networks[0], test, [Evaluation()], seed=0, image_size=test.images.shape[-1])
+    def keep_best(self, network: nn.Sequential, test: data.Dataset) -> None:
+        """Called after an epoch: remember the model if the accuracy on `test` of its one network is the highest so far."""
+        result = evaluate(network, test, [Evaluation()], seed=0, image_size=test.images.shape[-1])
         if result["clean"]["accuracy"] > self.best_accuracy:
             self.best_accuracy = result["clean"]["accuracy"]
             self.best = {name: value.clone() for name, value in self.model.state_dict().items()}

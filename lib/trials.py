@@ -91,13 +91,13 @@ class Trial:
 
     @property
     def stackable(self) -> bool:
-        """Whether several seeds are trained side by side."""
-        return self.architecture == "mlp"
+        """Whether several seeds are trained side by side: an epoch is selected for each network by itself."""
+        return self.architecture == "mlp" and self.selection == "last"
 
     @property
     def kept(self) -> bool:
         """Whether the trained network is kept: it takes long to train, and other experiments test it too."""
-        return not self.stackable
+        return self.architecture != "mlp"
 
     @property
     def is_pretrained(self) -> bool:

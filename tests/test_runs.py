@@ -347,7 +347,7 @@ def test_a_sweep_killed_again_and_again_goes_on_where_it_was(host, sweep, fitted
             assert len(finished) == len(kept) + record - (place != "renamed")
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            assert sum(store.read_record(trial, tmp_path) is not None for trial in MANY) == len(finished)
+            assert sum(store.finished(trial, tmp_path) is not None for trial in MANY) == len(finished)
         kept = finished
 
     assert len(kept) > 6  # the kills at random moments found the sweep at work
@@ -357,7 +357,7 @@ def test_a_sweep_killed_again_and_again_goes_on_where_it_was(host, sweep, fitted
     finished = files(tmp_path)
     assert finished.keys() == names(MANY) and {name: finished[name] for name in kept} == kept
     for trial, record in zip(MANY, records, strict=True):
-        for label, metrics in store.read_record(trial, undisturbed)["metrics"].items():
+        for label, metrics in store.finished(trial, undisturbed)["metrics"].items():
             assert record["metrics"][label] == pytest.approx(metrics, rel=1e-4)
     fitted.clear()
     assert sweep(MANY) == records and not fitted
@@ -471,9 +471,9 @@ def interrupt_after(monkeypatch, records):
     """Stops the sweep as Ctrl-C does, once so many records are written."""
     write, written = runs.write_record, []
 
-    def stop(trial, record, folder):
-        write(trial, record, folder)
-        written.append(trial)
+    def stop(record, path):
+        write(record, path)
+        written.append(path)
         if len(written) == records:
             raise KeyboardInterrupt
 
@@ -837,6 +837,12 @@ def test_what_another_machine_published_stays(sweep, data_root, publication, tmp
     assert [record["seed"] for record in store.published("few", "quick")] == [0, 1, 2]
 
 
+def test_seeds_beyond_the_scales_own_are_published_and_trials_of_other_settings_are_not(sweep, publication, tmp_path):
+    sweep([*over_seeds([FEW], 3), replace(FEW, seed=7), replace(FEW, seed=5), replace(FEW, lr=0.3), VGG])
+    assert store.publish("few", "quick", tmp_path) == (publication, 5, 0)
+    assert [record["seed"] for record in store.published("few", "quick")] == [0, 1, 2, 5, 7]
+
+
 def test_nothing_to_publish_is_an_error(publication, tmp_path):
     with pytest.raises(RunError, match="no trial of few at the quick scale is finished"):
         store.publish("few", "quick", tmp_path)
@@ -950,6 +956,11 @@ def test_the_selected_epoch_is_chosen_on_the_test_set(sweep, monkeypatch):
     monkeypatch.setattr(networks, "fit", lambda *args, **settings: seen.append(settings["select_on"]) or fit(*args, **settings))
     sweep([VGG, replace(VGG, selection="best")])
     assert seen[0] is None and seen[1].name == "colour" and seen[1].split == "test"
+
+
+def test_an_epoch_is_selected_for_each_seed_by_itself(sweep, fitted):
+    sweep(over_seeds([replace(FEW, selection="best")], 2))
+    assert fitted == [[0], [1]]
 
 
 @pytest.mark.parametrize("epochs", [1, 3])

@@ -460,6 +460,22 @@ def test_the_network_of_the_best_epoch_is_kept(digits, path):
         assert_equal([network], [expected])
 
 
+def test_an_mlp_is_left_as_after_its_best_epoch(digits):
+    held_out = data.load("mnist-5k", "test")
+    held_out = replace(held_out, labels=held_out.labels.roll(37))  # so that accuracy does not just grow
+    shared = {"seeds": [0], "image_size": 28, "batch_size": 90, "lr": 0.1}
+    found = []
+    for epochs in range(1, 9):
+        (network,) = networks([0], norm="batch")
+        fit([network], digits, epochs=epochs, **shared)
+        found.append((evaluate(network, held_out, [Evaluation()], seed=0, image_size=28)["clean"]["accuracy"], network))
+    best = max(accuracy for accuracy, _ in found)
+    assert best > found[-1][0], "the last epoch is the best: nothing is tested"
+    (network,) = networks([0], norm="batch")
+    fit([network], digits, epochs=8, select_on=held_out, **shared)
+    assert_equal([network], [next(network for accuracy, network in found if accuracy == best)])
+
+
 def test_only_one_network_at_a_time_is_selected(digits):
     with pytest.raises(ValueError, match="select_on with 2 networks"):
         fit(networks([0, 1]), digits, seeds=[0, 1], image_size=28, epochs=1, batch_size=90, lr=0.1, select_on=digits)
