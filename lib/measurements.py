@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from lib import store
+from lib import origin, store
 from lib.provenance import commit, provenance
 from lib.runs import resolve_device
 from lib.trials import SCALES
@@ -138,7 +138,7 @@ def frame(records: list[dict]) -> pd.DataFrame:
         metrics = record["metrics"]
         about = {name: record[name] for name in ("scale", "experiment", "seed")}
         about |= {"test_set": "own", "width": 1.0, "epochs": 0, "diverged_at": None} | record["settings"]
-        about |= {name: record["provenance"][name] for name in ("device", "precision")}
+        about |= origin.of_record(record)
         rows = metrics if any(isinstance(value, list) for value in metrics.values()) else [metrics]
         frames.append(pd.DataFrame(rows).assign(**about))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
