@@ -28,12 +28,18 @@ def linear(inputs: int, classes: int = 10) -> nn.Sequential:
 
 
 def mlp(
-    inputs: int, hidden: tuple[int, ...] = (392, 196), classes: int = 10, norm: str | None = None, norm_layers: int = 1
+    inputs: int,
+    hidden: tuple[int, ...] = (392, 196),
+    classes: int = 10,
+    norm: str | None = None,
+    norm_layers: int = 1,
+    eps: float = 1e-5,
 ) -> nn.Sequential:
     """A fully connected ReLU network (sections 3 and 4, Tables 6, 7, 12, Figures 2, 3, 7).
 
     `norm="batch"` puts batch norm after the linear layer and before the ReLU of the first `norm_layers` hidden layers: of one
-    in section 4, of all in Figures 2 and 3, of two in Figure 7. ValueError for any other `norm`, or fewer layers than 1.
+    in section 4, of all in Figures 2 and 3, of two in Figure 7. `eps` is the c of Equation 1.
+    ValueError for any other `norm`, or fewer layers than 1.
     """
     if norm not in NORMS:
         raise ValueError(f"norm={norm!r}; allowed: {', '.join(map(repr, NORMS))}")
@@ -43,7 +49,7 @@ def mlp(
     for i, width in enumerate(hidden):
         layers.append(nn.Linear(inputs, width))
         if norm == "batch" and i < norm_layers:
-            layers.append(nn.BatchNorm1d(width))
+            layers.append(nn.BatchNorm1d(width, eps=eps))
         layers.append(nn.ReLU())
         inputs = width
     return nn.Sequential(*layers, nn.Linear(inputs, classes))

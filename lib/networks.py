@@ -109,8 +109,8 @@ def build(trial: Trial, training_set: data.Dataset) -> nn.Sequential:
     channels, classes = training_set.images.shape[1], training_set.num_classes
     if trial.architecture == "mlp":
         inputs = channels * trial.image_size**2
-        hidden, norm = trial.hidden, trial.norm
-        network = models.mlp(inputs, hidden, classes, norm, trial.norm_layers) if hidden else models.linear(inputs, classes)
+        norm = {"norm": trial.norm, "norm_layers": trial.norm_layers, "eps": trial.eps}
+        network = models.mlp(inputs, trial.hidden, classes, **norm) if trial.hidden else models.linear(inputs, classes)
     else:
         if training_set.images.shape[2:] != (32, 32):
             size = "x".join(map(str, training_set.images.shape[2:]))

@@ -15,7 +15,7 @@ SELECTIONS = ("last", "best")
 # Added after the first records, and so not written at their defaults:
 ADDED = (
     "architecture", "width", "augment", "precision", "milestones", "gamma", "nesterov", "padding_mode", "selection",
-    "normalization", "targets", "norm_layers",
+    "normalization", "targets", "norm_layers", "eps",
 )  # fmt: skip
 
 
@@ -26,7 +26,8 @@ class Trial:
     `architecture` is "mlp", with `hidden` the widths of its hidden layers, empty for the linear model; "vgg8" to "vgg19" or
     "wrn10" and "wrn28", wide residual networks of widen factor 10, with `width` a multiplier of the channels; or "imagenet-vgg11_bn"
     and so on, a network of torchvision with its pre-trained weights. `norm` is None, "batch", or one of
-    `wide_resnet.WIDE_NORMS` for wide residual networks; of an MLP, `norm_layers` hidden layers have it; `init` "default" (torch's own) or "he"; `weight_decay` is λ.
+    `wide_resnet.WIDE_NORMS` for wide residual networks; of an MLP, `norm_layers` hidden layers have it, with `eps` added to the
+    variance; `init` "default" (torch's own) or "he"; `weight_decay` is λ.
     `milestones`, `gamma`, `nesterov`, `augment`, `padding_mode` and `precision` are as in `train.fit`.
     `selection`: the network after the "last" epoch is tested, or the one of the epoch "best" on the test set.
     `normalization` names the one to use in place of the data set's own (`data.load`).
@@ -58,6 +59,7 @@ class Trial:
     normalization: str | None = None
     targets: tuple["Trial", ...] = ()
     norm_layers: int = 1
+    eps: float = 1e-5
 
     def __post_init__(self):
         norms = WIDE_NORMS if self.architecture.startswith("wrn") else NORMS
@@ -72,7 +74,8 @@ class Trial:
         if self.epochs < 0 or min(self.batch_size, self.norm_layers) < 1 or self.seed < 0:
             small = {name: getattr(self, name) for name in ("epochs", "batch_size", "norm_layers", "seed")}
             raise ValueError(f"{', '.join(f'{name}={value}' for name, value in small.items())}: one is too small")
-        for name in ("lr", "momentum", "weight_decay", "width", "gamma"):  # equal trials are one trial: JSON tells 1 from 1.0
+        # Equal trials are one trial: JSON tells 1 from 1.0.
+        for name in ("lr", "momentum", "weight_decay", "width", "gamma", "eps"):
             object.__setattr__(self, name, float(getattr(self, name)))
 
     @property

@@ -138,6 +138,11 @@ def test_as_many_hidden_layers_as_asked_for_have_batch_norm(norm_layers):
     assert [module.num_features for module in norms(network)] == [12, 8, 6][:norm_layers]
 
 
+def test_the_eps_of_batch_norm_is_the_one_asked_for():
+    assert {module.eps for module in norms(models.mlp(784, (8, 8), norm="batch", norm_layers=2, eps=1e-3))} == {1e-3}
+    assert {module.eps for module in norms(models.mlp(784, norm="batch"))} == {1e-5}
+
+
 def test_batch_norm_in_no_layer_is_asked_for_by_its_name():
     with pytest.raises(ValueError, match="norm_layers=0.*norm=None"):
         models.mlp(784, norm="batch", norm_layers=0)

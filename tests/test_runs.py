@@ -689,6 +689,7 @@ OTHER = {
     "normalization": "cifar10",
     "targets": (DIGITS,),
     "norm_layers": 2,
+    "eps": 1e-3,
 }
 OTHER_EVALUATION = {
     "kind": "fgsm",
