@@ -30,15 +30,21 @@ class Claim:
     judge: Callable[[pd.Series, str], str]
 
 
+def judged(claim: Claim, results: pd.DataFrame, scale: str) -> tuple[Estimate, str]:
+    """What was found at a scale, and the verdict on the claim."""
+    was_run = len(results) and scale in report.scales_of(results)
+    found = report.measured(claim.measure, results, scale) if was_run else pd.Series(dtype=float)
+    return Estimate.of(found), claim.judge(found, scale)
+
+
 def table(claims: list[Claim], results: pd.DataFrame, name: str, caption: str) -> report.Table:
     """Every claim with the paper's number, ours and the verdict at each scale that was run."""
     rows = []
     for claim in claims:
         row = {"claim": f"{claim.text} ({claim.source})", "paper": claim.paper}
         for scale in report.scales_of(results):
-            found = report.measured(claim.measure, results, scale)
-            row[f"ours, {scale}"] = report.number(Estimate.of(found))
-            row[f"verdict, {scale}"] = claim.judge(found, scale)
+            found, verdict = judged(claim, results, scale)
+            row |= {f"ours, {scale}": report.number(found), f"verdict, {scale}": verdict}
         rows.append(row)
     arms = report.arms(claim.measure for claim in claims)
     caption = f"{caption} Ours – {report.sources(results, arms)}."

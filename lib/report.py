@@ -64,14 +64,21 @@ def values(results: pd.DataFrame, metric: str, scale: str, **settings) -> pd.Ser
 
     Raises ValueError where they were computed in different precisions: such results are never put together.
     """
-    chosen = results[results["scale"] == scale]
-    for name, value in settings.items():
-        chosen = chosen[chosen[name] == value]
-    if chosen["precision"].nunique() > 1:
-        raise ValueError(f"results of different precision: {', '.join(chosen['precision'].unique())}; select one of them")
-    if metric not in chosen:
+    chosen = _having(results, {"scale": scale} | settings)
+    precisions = results.loc[chosen, "precision"].unique()
+    if len(precisions) > 1:
+        raise ValueError(f"results of different precision: {', '.join(precisions)}; select one of them")
+    if metric not in results:
         return pd.Series(dtype=float)
-    return chosen.set_index("seed")[metric].astype(float).dropna().sort_index()
+    return results.loc[chosen, ["seed", metric]].set_index("seed")[metric].astype(float).dropna().sort_index()
+
+
+def _having(results: pd.DataFrame, settings: dict) -> pd.Series:
+    """Which rows have these settings."""
+    chosen = pd.Series(True, index=results.index)
+    for name, value in settings.items():
+        chosen &= results[name] == value
+    return chosen
 
 
 def scales_of(results: pd.DataFrame) -> list[str]:
@@ -105,7 +112,7 @@ def rows_of(results: pd.DataFrame, arms: Iterable[dict]) -> pd.DataFrame:
     """The rows of the networks with any of these settings."""
     used = pd.Series(False, index=results.index)
     for arm in arms:
-        used |= (results[list(arm)] == pd.Series(arm)).all(axis=1)
+        used |= _having(results, arm)
     return results[used]
 
 

@@ -1,0 +1,191 @@
+"""The chapters' claims and tables, one entry a chapter, and what of the paper no chapter covers."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from types import ModuleType
+
+import pandas as pd
+
+from lib import report, store
+from lib.batch_norm import claims as batch_norm
+from lib.batch_norm import experiments as batch_norm_experiments
+from lib.claims import Claim
+from lib.empirical_results import claims as empirical_results
+from lib.empirical_results import tables as empirical_tables
+from lib.empirical_results.experiments import EXPERIMENTS as EMPIRICAL
+from lib.empirical_results.experiments import SHIFTS
+from lib.experiments import EXPERIMENTS
+from lib.fixup import claims as fixup
+from lib.fixup import tables as fixup_tables
+from lib.fixup.experiments import EXPERIMENTS as FIXUP
+from lib.imagenet import claims as imagenet
+from lib.imagenet import tables as imagenet_tables
+from lib.imagenet.experiments import EXPERIMENTS as IMAGENET
+from lib.input_dimension import claims as input_dimension
+from lib.input_dimension import tables as input_dimension_tables
+from lib.input_dimension.experiments import EXPERIMENTS as INPUT_DIMENSION
+from lib.report import Comparison
+
+Records = list[dict]
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A chapter of the book, `file` without its folder and suffix.
+
+    `module` holds lists of `Claim`, all of which are meant, and `more` those that it makes by a function. `experiments` names the
+    records, of which `frame` makes the data frame that the claims measure. `tables`: the paper's tables by what they are about.
+    `beyond` are lists that have the paper's statements under conditions of ours.
+    """
+
+    file: str
+    module: ModuleType
+    experiments: Iterable[str]
+    tables: dict[str, Callable[[pd.DataFrame], Comparison]] = field(default_factory=dict)
+    more: dict[str, list[Claim]] = field(default_factory=dict)
+    beyond: tuple[str, ...] = ()
+    frame: Callable[[Records, str, str], pd.DataFrame] = report.frame
+
+    @property
+    def number(self) -> str:
+        return self.file.partition("-")[0]
+
+    def claims(self) -> Iterator[tuple[str, Claim]]:
+        """Every claim, with the name of its list in words."""
+        for name, value in (vars(self.module) | self.more).items():
+            for claim in value if isinstance(value, list) else [value]:
+                if isinstance(claim, Claim):
+                    yield name.lower().replace("_", " "), claim
+
+    def results(self, scales: Iterable[str]) -> pd.DataFrame:
+        """All records of these scales; without rows and columns where there are none."""
+        frames = [self.frame(records(name, scale), scale, name) for name in self.experiments for scale in scales]
+        return pd.concat([*filter(len, frames)] or [pd.DataFrame()], ignore_index=True)
+
+
+def records(experiment: str, scale: str) -> Records:
+    """The published ones; of the quick scale, which is never published, the trials that are finished in the run store."""
+    if scale != "quick":
+        return store.published(experiment, scale)
+    trials, folder = EXPERIMENTS.get(experiment, lambda scale: [])(scale), store.runs_root()
+    return [record for trial in trials if (record := store.finished(trial, folder))]
+
+
+CHAPTERS = [
+    Chapter(
+        "01-batch-norm",
+        batch_norm,
+        [batch_norm_experiments.CIRCLES, batch_norm_experiments.GRADIENTS],
+        frame=lambda records, scale, experiment: batch_norm_experiments.frame(records) if records else pd.DataFrame(),
+    ),
+    Chapter(
+        "02-empirical-results",
+        empirical_results,
+        EMPIRICAL,
+        {
+            "Table 1, VGG8 on SVHN": empirical_tables.table_01,
+            "Table 2, VGG8 on CIFAR-10": empirical_tables.table_02,
+            "Table 3, VGG8 on CIFAR-10.1": empirical_tables.table_03,
+            "Table 4, VGGs of several depths on CIFAR-10": empirical_tables.table_04,
+            "Table 8, deeper VGGs on SVHN": empirical_tables.table_08,
+        },
+        {name: empirical_results.shift(name) for name in SHIFTS},
+        beyond=("cinic10 imagenet",),
+    ),
+    Chapter(
+        "02b-fixup",
+        fixup,
+        FIXUP,
+        {
+            "Table 9, wide residual networks on CIFAR-10": fixup_tables.table_09,
+            "Table 9, wide residual networks on CIFAR-10.1": fixup_tables.table_09_shift,
+        },
+    ),
+    Chapter(
+        "03-imagenet",
+        imagenet,
+        [*IMAGENET, "table-04"],
+        {
+            "Table 5, pre-trained networks on ImageNet": imagenet_tables.table_05,
+            "Table 10, transferred attacks on ImageNet, top 1": lambda results: imagenet_tables.table_10(results, "accuracy"),
+            "Table 10, transferred attacks on ImageNet, top 5": lambda results: imagenet_tables.table_10(results, "top5"),
+        },
+    ),
+    Chapter(
+        "05-input-dimension",
+        input_dimension,
+        INPUT_DIMENSION,
+        {
+            "Table 6, MLP without weight decay": input_dimension_tables.table_06,
+            "Table 7, MLP with weight decay": input_dimension_tables.table_07,
+            "Table 11, linear model": input_dimension_tables.table_11,
+            "Table 11, linear model, the other baseline": lambda results: input_dimension_tables.table_11(results, 1e-3),
+            "Table 12, Table 6 as ratios": input_dimension_tables.table_12,
+        },
+        beyond=("linear other baseline",),
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Uncovered:
+    """What the paper says and no chapter judges, and why."""
+
+    text: str
+    source: str
+    reason: str
+
+
+NOT_COVERED = [
+    Uncovered(
+        "noise and small perturbations cost double-digit percentages with batch norm, on five data sets",
+        "abstract",
+        "a summary: its parts are judged one by one, and the table of inconsistencies sets their printed sizes beside it",
+    ),
+    Uncovered(
+        "without batch norm VGG13 is the deepest VGG that trains, and one of ten seeds of it fails",
+        "section 3, Table 4",
+        "Table 4 is repeated with the depths and the successful seeds that the paper shows; failures are not searched for",
+    ),
+    Uncovered(
+        "on SVHN, VGGs of more than 8 layers did not train without batch norm at the first attempt",
+        "appendix A.2, Table 8",
+        "not tried: Table 8 has networks with batch norm alone",
+    ),
+    Uncovered(
+        "weight decay makes the distances of points to the boundary larger",
+        "section 4, Figure 4",
+        "a drawing without numbers; chapter 05 draws it from classifiers trained on digits",
+    ),
+    Uncovered(
+        "VGG was chosen because it was developed without batch norm",
+        "appendix A.1",
+        "a reason, nothing to measure",
+    ),
+    Uncovered(
+        "the networks behind the theory of input dimension had batch norm",
+        "section 4",
+        "about the code of another paper; nothing to run",
+    ),
+    Uncovered(
+        "batch norm limits the depth at which networks can be trained, the more the smaller the mini-batch",
+        "section 2, Figure 2",
+        "no chapter yet",
+    ),
+    Uncovered("longer training does not lift that limit", "section 2, Figure 3", "no chapter yet"),
+    Uncovered(
+        "on common corruptions batch norm costs accuracy, most of all on noise",
+        "appendix C, Table 13",
+        "no chapter yet",
+    ),
+    Uncovered(
+        "on two concentric spheres, networks with batch norm train worse or not at all, and are less accurate on noise",
+        "appendix D, Figure 6",
+        "no chapter yet",
+    ),
+    Uncovered(
+        "batch norm changes how a layer of two units spreads the digits during training",
+        "appendix E, Figure 7",
+        "no chapter yet",
+    ),
+]

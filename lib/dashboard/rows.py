@@ -1,0 +1,149 @@
+"""Every statement of the paper as a row, with what was found at each scale and the verdict that follows from the rules."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from lib import origin, report, verdicts
+from lib.claims import Claim, judged
+from lib.dashboard.chapters import CHAPTERS, NOT_COVERED, Chapter
+from lib.report import Comparison
+from lib.table import Table, number
+
+PUBLISHED = ("paper", "laptop")  # the scales whose records are published with the book
+TABLE, PAPER, BEYOND, UNCOVERED = "table", "claim", "beyond the paper", "not covered"  # kinds of rows
+IN_PART = "reproduced in part"  # of a table, whose numbers are judged one by one
+NOT_JUDGED = "numbers are not judged"  # at the other scales than the paper's
+INCONCLUSIVE = "inconclusive"
+VERDICTS = (verdicts.REPRODUCED, verdicts.DIRECTION, verdicts.NOT_REPRODUCED, INCONCLUSIVE, verdicts.NOT_RUN)
+OF_THE_PAPER = re.compile(r"(abstract|section|appendix|footnote|Tables?|Figures?)\b")
+
+
+@dataclass(frozen=True)
+class Found:
+    """At one scale: `ours` and `verdict` as shown, how many seeds, and the devices."""
+
+    ours: str
+    verdict: str
+    seeds: int
+    device: str
+
+    @property
+    def kind(self) -> str:
+        """The verdict without what stands in brackets, such as a number of seeds."""
+        return self.verdict.partition(" (")[0]
+
+
+@dataclass(frozen=True)
+class Row:
+    """`text` says what is claimed, `source` where, `paper` the paper's own number; `found` by scale; `reason` if it is not covered.
+
+    `anchor` is the row's address in the page.
+    """
+
+    anchor: str
+    kind: str
+    text: str
+    source: str
+    paper: str = "–"
+    chapter: str = ""
+    commands: tuple[str, ...] = ()
+    found: dict[str, Found] = field(default_factory=dict)
+    reason: str = ""
+
+
+def rows(scales: Iterable[str] = PUBLISHED) -> list[Row]:
+    """Of all chapters, then what none covers. Raises ValueError where two rows would have one address."""
+    made = [row for chapter in CHAPTERS for row in _of_chapter(chapter, tuple(scales))]
+    made += [Row(_slug(u.source, u.text), UNCOVERED, u.text, u.source, reason=u.reason) for u in NOT_COVERED]
+    if twice := [anchor for anchor, count in Counter(row.anchor for row in made).items() if count > 1]:
+        raise ValueError(f"several rows have the address {', '.join(twice)}; word their claims differently")
+    return made
+
+
+def _of_chapter(chapter: Chapter, scales: tuple[str, ...]) -> list[Row]:
+    results = chapter.results(scales)
+    tables = [_of_table(chapter, title, build(results), results, scales) for title, build in chapter.tables.items() if len(results)]
+    return tables + [_of_claim(chapter, name, claim, results, scales) for name, claim in chapter.claims()]
+
+
+def _of_claim(chapter: Chapter, name: str, claim: Claim, results: pd.DataFrame, scales: tuple[str, ...]) -> Row:
+    arms, found = report.arms([claim.measure]), {}
+    used = _used(results, arms)
+    for scale in scales:
+        estimate, verdict = judged(claim, results, scale)
+        found[scale] = Found(number(estimate), verdict, *_made_by(used, scale))
+    is_the_papers = OF_THE_PAPER.match(claim.source) and name not in chapter.beyond
+    return Row(
+        anchor=_slug(chapter.number, name, claim.text),
+        kind=PAPER if is_the_papers else BEYOND,
+        text=claim.text,
+        source=f"{claim.source}; {name}" if name in chapter.beyond else claim.source,
+        paper=claim.paper,
+        chapter=chapter.file,
+        commands=_commands(chapter, used, arms),
+        found=found,
+    )
+
+
+def _of_table(chapter: Chapter, title: str, table: Comparison, results: pd.DataFrame, scales: tuple[str, ...]) -> Row:
+    """Of a table of the paper: how many of its numbers are reproduced."""
+    cells = [(label, column) for label, settings in table.rows.items() for column in table.columns if column.paper(settings)]
+    arms, found = list(table.rows.values()), {}
+    used = _used(results, arms)
+    for scale in scales:
+        if scale == "paper":
+            counts = Counter(table.verdict(*cell).partition(" (")[0] for cell in cells)
+            right, judged = counts[verdicts.REPRODUCED], len(cells) - counts[verdicts.NOT_RUN]
+            verdict = {0: verdicts.NOT_REPRODUCED, len(cells): verdicts.REPRODUCED}.get(right, IN_PART)
+            shown = f"{right} of {judged} numbers" if judged else "–"
+            found[scale] = Found(shown, verdict if judged else verdicts.NOT_RUN, *_made_by(used, scale))
+        else:
+            found[scale] = Found("–", NOT_JUDGED, *_made_by(used, scale))
+    return Row(
+        anchor=_slug(chapter.number, title),
+        kind=TABLE,
+        text=f"all numbers of {title}",
+        source=title.partition(",")[0],
+        paper=f"{len(cells)} numbers",
+        chapter=chapter.file,
+        commands=_commands(chapter, used, arms),
+        found=found,
+    )
+
+
+def _made_by(used: pd.DataFrame, scale: str) -> tuple[int, str]:
+    """How many seeds, and on what."""
+    used = used[used["scale"] == scale] if len(used) else used
+    return (used["seed"].nunique(), ", ".join(used["device"].unique())) if len(used) else (0, "")
+
+
+def _used(results: pd.DataFrame, arms: list[dict]) -> pd.DataFrame:
+    return report.rows_of(results, arms) if len(results) else results
+
+
+def _commands(chapter: Chapter, used: pd.DataFrame, arms: list[dict]) -> tuple[str, ...]:
+    """What computes it at the paper's scale: the experiments its networks are of, if they say so or were run."""
+    named = [arm["experiment"] for arm in arms if "experiment" in arm]
+    names = named or (list(used["experiment"]) if len(used) else chapter.experiments)
+    return tuple(dict.fromkeys(origin.command(name, "paper") for name in names))
+
+
+def _slug(*parts: str) -> str:
+    """An address out of words."""
+    words = " ".join(parts).lower().replace("λ", "lambda").replace("ε", "epsilon").replace("σ", "sigma")
+    return "claim-" + re.sub(r"[^a-z0-9]+", "-", words).strip("-")
+
+
+def summary(made: list[Row], name: str, caption: str) -> Table:
+    """How many rows of each kind have which verdict at each scale, by counting."""
+    lines = []
+    for kind, words in ((PAPER, "claims of the paper"), (BEYOND, "statements beyond it")):
+        chosen = [row for row in made if row.kind == kind]
+        for scale in dict.fromkeys(scale for row in chosen for scale in row.found):
+            counts = Counter(row.found[scale].kind for row in chosen)
+            lines.append({"what": words, "scale": scale, "all": len(chosen)} | {verdict: counts[verdict] for verdict in VERDICTS})
+    return Table(name, caption, pd.DataFrame(lines))
