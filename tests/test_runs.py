@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 import torch
 from common import NARROW, every, in_colour
+from filelock import FileLock
 
 from lib import checkpoints, data, experiments, networks, provenance, runs, store, train, trials
 from lib.checkpoints import Budget, Checkpoint, OutOfTime
@@ -861,6 +862,28 @@ def test_another_experiment_tests_the_same_network(sweep, fitted, tmp_path):
     assert second["metrics"]["clean"] == first["metrics"]["clean"]
     training = first["provenance"]["training"]
     assert second["provenance"]["training"] == training and second["provenance"]["train_seconds"] == training["train_seconds"]
+
+
+def test_a_network_that_another_sweep_has_trained_meanwhile_is_read(sweep, fitted, monkeypatch):
+    other, found = replace(VGG, evaluations=(Evaluation(),)), []
+
+    def lock(path, timeout):
+        if not found:
+            found.append({})  # the other sweep comes first to the lock
+            found[0] |= sweep([other])[0]
+        return FileLock(path, timeout=timeout)
+
+    monkeypatch.setattr(networks, "FileLock", lock)
+    (record,) = sweep([VGG])
+    assert fitted == [[0]] and record["metrics"]["clean"] == found[0]["metrics"]["clean"]
+
+
+def test_waiting_for_another_sweep_ends_with_the_budget(fitted, tmp_path):
+    training_set = data.load("mnist-m", "train")
+    (tmp_path / "networks").mkdir()
+    with FileLock(tmp_path / "networks" / f"{VGG.training.id}.lock"), pytest.raises(OutOfTime, match="another process trains VGG8"):
+        networks.trained([VGG], training_set, None, tmp_path, Budget(time.time() + Budget.RESERVE + 0.1))
+    assert fitted == []
 
 
 def test_a_kept_network_is_the_trained_one(sweep, data_root, tmp_path):
