@@ -1,7 +1,12 @@
 # make book [SCALE=quick|laptop|paper]   execute every chapter and build _build/html/index.html
+# make install                           create .venv with all that the notebooks need
+# make clean                             remove what was built (.venv and finished trials stay)
+#
+# In the full repository; an edition for students lacks what these need:
 # make test                              unit tests, property tests, every notebook
 # make bench                             this library against others, on this machine
-# make clean                             remove what was built (.venv and finished trials stay)
+# make student [OUTPUT=folder]           the edition for students, without solutions
+# make instructor [OUTPUT=folder]        the edition for instructors, with teaching notes
 
 PYTHON ?= python3
 SCALE ?= quick
@@ -10,10 +15,12 @@ python := .venv/bin/python
 # Written last, so an interrupted installation is taken up again.
 installed := .venv/.installed
 
-.PHONY: book test bench clean
+.PHONY: book install test bench student instructor clean
 
 book: $(installed)
 	$(python) -m lib build --scale $(SCALE)
+
+install: $(installed)
 
 # One pytest run, so that tests/conftest.py also sets up the kernels of the notebooks.
 test: $(installed)
@@ -22,6 +29,9 @@ test: $(installed)
 bench: $(installed)
 	$(python) -m pip install -q -r tests/benchmarks/requirements.txt
 	$(python) -m tests.benchmarks
+
+student instructor: $(installed)
+	$(python) -m lib $@ --output "$(or $(OUTPUT),_build/$@)" --scale $(SCALE)
 
 clean:
 	rm -rf _build .pytest_cache .hypothesis

@@ -2,12 +2,14 @@
 
 import re
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import click
 import pandas as pd
 import psutil
 
-from lib import book, checkpoints, cluster, data, runs, store
+from lib import book, checkpoints, cluster, data, editions, runs, store
 from lib.experiments import EXPERIMENTS
 from lib.status import status as overview
 from lib.trials import SCALES
@@ -58,6 +60,27 @@ def build(scale: str) -> None:
     book.build(scale)
 
 
+def edition_option(name: str) -> Callable:
+    folder = click.Path(path_type=Path)
+    return click.option("--output", type=folder, default=book.ROOT / "_build" / name, show_default=True, help="A new folder.")
+
+
+@main.command()
+@edition_option("student")
+@scale_option
+def student(output: Path, scale: str) -> None:
+    """Write the edition for students, without solutions: a project of its own, with its pages built."""
+    click.echo(f"The student edition: {editions.deliver('student', output, scale)}")
+
+
+@main.command()
+@edition_option("instructor")
+@scale_option
+def instructor(output: Path, scale: str) -> None:
+    """Write the edition for instructors, with teaching notes: a project of its own, with its pages built."""
+    click.echo(f"The instructor edition: {editions.deliver('instructor', output, scale)}")
+
+
 @main.command()
 @experiment_argument
 @scale_option
@@ -103,5 +126,5 @@ if __name__ == "__main__":
         raise SystemExit(error.exit_code) from None
     except click.Abort:
         raise SystemExit(130) from None
-    except (book.BookError, cluster.ClusterError, data.DataError, store.RunError) as error:
+    except (book.BookError, cluster.ClusterError, data.DataError, editions.EditionError, store.RunError) as error:
         raise SystemExit(f"Error: {error}") from None

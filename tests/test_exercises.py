@@ -1,65 +1,255 @@
-"""Every solution in the book passes its check, and the checks refuse wrong answers."""
+"""Every exercise of every chapter: its solution is right, and nothing else that comes to mind is.
 
-import pandas as pd
+A chapter's cells are executed as far as an exercise needs them, on made-up records in place of trained networks: the notebooks
+themselves are executed elsewhere, and a check that only knows the accuracies of one run would pass there and be wrong.
+"""
+
+import ast
+import contextlib
+import functools
+import hashlib
+import io
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+import nbformat
+import numpy as np
 import pytest
 import torch
-from common import solution
+from common import record
 
-from lib import report
-from lib.exercises import RIGHT
-from lib.input_dimension import claims, exercises
+from lib import book, editions, exercises, runs
 
-@pytest.fixture
-def results() -> pd.DataFrame:
-    """Accuracies under BIM of two seeds, made up."""
-    rows = []
-    for arm, accuracy in ((claims.mlp(28), 66.0), (claims.mlp(28, "batch"), 30.0), (claims.mlp(56), 48.0), (claims.mlp(56, "batch"), 6.0)):
-        rows += [arm | {"scale": "quick", "precision": "fp32", "seed": seed, claims.BIM: accuracy + seed} for seed in (0, 1)]
-    return pd.DataFrame(rows)
+NOTEBOOKS = [page for page in book.pages() if page.suffix == ".ipynb"]
+CHAPTERS = [page for page in NOTEBOOKS if page.stem[0].isdigit()]
+PREDICT, EXTEND = "*Predict before you run.*", "*Extend the paper"
 
 
-def test_solution_of_the_worst_case():
-    namespace = {"torch": torch}
-    exec(solution("05-input-dimension", "ex-worst-case"), namespace)
-    assert exercises.check_worst_case_loss(namespace["worst_case_loss"]) == RIGHT
+@dataclass(frozen=True)
+class Exercise:
+    """`text` asks, `cell` is handed out with names to fill in and the check, `solution` is the code that fills them in."""
+
+    chapter: Path
+    label: str
+    text: str
+    cell: str
+    stored: str  # what the cell printed when the notebook was executed
+    solution: str
+
+    @property
+    def answers(self) -> set[str]:
+        return bound(self.cell)
+
+    @property
+    def check(self) -> str:
+        """The lines of the cell that check what is filled in."""
+        return "\n".join(ast.unparse(line) for line in ast.parse(self.cell).body if isinstance(line, ast.Expr))
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        lambda w, b, x, y, epsilon: None,
-        lambda w, b, x, y, epsilon: 1 / 0,
-        lambda w, b, x, y, epsilon: torch.zeros(3),
-        lambda w, b, x, y, epsilon: torch.nn.functional.softplus(-y * (x @ w + b)),
-        lambda w, b, x, y, epsilon: torch.nn.functional.softplus(-(y * (x @ w + b) - epsilon * w.norm())),
-        lambda w, b, x, y, epsilon: torch.nn.functional.softplus(-(y * (x @ w + b) + epsilon * w.abs().sum())),
-    ],
-    ids=["unanswered", "raises", "shape", "no attack", "l2 norm", "wrong sign"],
-)
-def test_wrong_worst_cases_get_a_hint(wrong):
-    assert exercises.check_worst_case_loss(wrong).startswith("Not yet. Hint:")
+def exercises_of(notebook: Path) -> list[Exercise]:
+    cells = nbformat.read(notebook, 4).cells
+    solutions = {found["label"]: found["body"] for cell in cells for found in editions.SOLUTION.finditer(cell.source)}
+    found = []
+    for number, cell in enumerate(cells):
+        for asked in re.finditer(
+            r"^(`{3,}|:{3,})\{exercise\}.*?^:label: (?P<label>\S+)\n(?P<text>.*?)^\1$", cell.source, re.M | re.S
+        ):
+            label = asked["label"]
+            handed_out = next(c for c in cells[number:] if c.cell_type == "code")
+            code = "\n".join(re.findall(r"```python\n(.*?)```", solutions.pop(label, ""), re.S))
+            stored = "".join(output.get("text", "") for output in handed_out.outputs)
+            assert "exercise" in handed_out.metadata.get("tags", []), f"{notebook.stem}: {label} is not followed by its cell"
+            found.append(Exercise(notebook, label, asked["text"], handed_out.source, stored, code))
+    assert not solutions, f"{notebook.stem}: solutions of no exercise: {', '.join(solutions)}"
+    return found
 
 
-def test_solution_of_two_factors(results):
-    namespace = {"report": report, "claims": claims, "results": results, "chosen": type("P", (), {"scale": "quick"})}
-    exec(solution("05-input-dimension", "ex-two-factors"), namespace)
-    answers = namespace["cost_of_batch_norm"], namespace["cost_of_enlarging"]
-    assert exercises.check_two_factors(results, "quick", *answers) == RIGHT
+EXERCISES = [exercise for notebook in NOTEBOOKS for exercise in exercises_of(notebook)]
 
 
-def test_answers_in_double_precision_are_as_good():
-    def worst_case_loss(w, b, x, y, epsilon):
-        w, x, y = w.double(), x.double(), y.double()
-        return torch.nn.functional.softplus(-(y * (x @ w + b) - epsilon * w.abs().sum()))
-
-    assert exercises.check_worst_case_loss(worst_case_loss) == RIGHT
+# --- What an exercise needs ----------------------------------------------------------------------------------------------
 
 
-def test_networks_that_were_not_run_are_no_answer(results):
-    only_28 = results[results["image_size"] == 28]
-    assert "not run" in exercises.check_two_factors(only_28, "quick", 36.0, 18.0)
+def names(code: str, context: type) -> set[str]:
+    return {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name) and isinstance(node.ctx, context)}
 
 
-@pytest.mark.parametrize("answers", [(None, None), ("36", "18"), (36.0, 60.0), (60.0, 18.0), (-36.0, -18.0), (float("nan"), 18.0)])
-def test_wrong_factors_get_a_hint(results, answers):
-    assert exercises.check_two_factors(results, "quick", *answers).startswith("Not yet. Hint:")
+def bound(code: str) -> set[str]:
+    tree = ast.parse(code)
+    imported = {
+        (alias.asname or alias.name).partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    assigned = {
+        name
+        for node in tree.body
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        for name in names(ast.unparse(node), ast.Store)
+    }
+    return imported | defined | assigned
+
+
+@functools.cache
+def namespace(chapter: Path) -> dict:
+    """What stands in the notebook before its exercises, as far as they and their solutions use it."""
+    cells = nbformat.read(chapter, 4).cells
+    code = [cell for cell in cells if cell.cell_type == "code" and "exercise" not in cell.metadata.get("tags", [])]
+    asked = [part for exercise in exercises_of(chapter) for part in (exercise.cell, exercise.solution)]
+    needed, chosen = set().union(*(names(part, ast.Load) for part in asked)), []
+    for cell in reversed(code):
+        if bound(cell.source) & needed or "parameters" in cell.metadata.get("tags", []):
+            needed |= names(cell.source, ast.Load)
+            chosen.insert(0, cell.source)
+    found = {"__name__": "__main__"}
+    with mock.patch.object(runs, "run", made_up), contextlib.redirect_stdout(io.StringIO()):
+        for source in chosen:
+            exec(source, found)
+    return found
+
+
+def made_up(trials, **where) -> list[dict]:
+    """A record of each trial: the stronger a perturbation, the lower the accuracy, and each setting has its own."""
+    return [record(trial, **accuracies(trial)) for trial in trials]
+
+
+def accuracies(trial) -> dict[str, float]:
+    strongest = {}
+    for evaluation in trial.evaluations:
+        kind = evaluation.kind, evaluation.norm
+        strongest[kind] = max(evaluation.epsilon, strongest.get(kind, 0))
+    found = {}
+    for e in trial.evaluations:
+        for target in ["", *(f"-on-{target.network_name}" for target in trial.targets)]:
+            setting = f"{ {**trial.settings, 'seed': None, 'targets': None, 'evaluations': None} }{target}"
+            fragility = int(hashlib.sha256(setting.encode()).hexdigest()[:8], 16) / 16**8
+            share = e.epsilon / strongest[e.kind, e.norm] if e.epsilon else 0
+            found[e.label + target] = 95 - (55 + 30 * fragility) * share + (trial.seed % 3) / 8
+    return found
+
+
+def said(exercise: Exercise, code: str, **answers) -> str:
+    """What the check prints after this code, with these answers in place of those of the code."""
+    here = dict(namespace(exercise.chapter))
+    printed = io.StringIO()
+    exec(code, here)
+    with contextlib.redirect_stdout(printed):
+        exec(exercise.check, here | answers)
+    return printed.getvalue()
+
+
+# --- Wrong answers -------------------------------------------------------------------------------------------------------
+
+NO_ANSWERS = {
+    "None": None,
+    "nan": math.nan,
+    "infinity": math.inf,
+    "complex": 1j,
+    "text": "three",
+    "nothing": [],
+    "list": [1.0, 2.0, 3.0, 4.0, 5.0],
+    "list of None": [None, None],
+    "dictionary": {"a": 1},
+    "array": np.zeros((2, 7)),
+    "array of nan": np.full(3, np.nan),
+    "tensor": torch.zeros(2, 7),
+    "tensor of nan": torch.full((8,), math.nan),
+    "object": object(),
+}
+
+
+def raises(*arguments):
+    raise ValueError("as a reader's code may")
+
+
+def close_to(right: object) -> object:
+    """An answer of the same kind that is not right."""
+    match right:
+        case bool():
+            return not right
+        case str():
+            return right + "?"
+        case dict():
+            return {name: close_to(value) for name, value in right.items()}
+        case list() | tuple():
+            return type(right)(map(close_to, right))
+        case torch.Tensor() if not right.is_floating_point():
+            return right + 1
+    if callable(right):
+        return lambda *arguments: close_to(right(*arguments))
+    return right * 1.1 + 0.01
+
+
+def wrong_answers(right: object) -> dict[str, object]:
+    functions = {f"returns {name}": lambda *_, value=value: value for name, value in NO_ANSWERS.items()}
+    wrong = NO_ANSWERS | {"close": close_to(right)}
+    return wrong | functions | {"raises": raises, "a class": Exception} if callable(right) else wrong | {"a function": raises}
+
+
+def answered(exercise: Exercise) -> dict:
+    """The namespace after the solution."""
+    here = dict(namespace(exercise.chapter))
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(exercise.solution, here)
+    return here
+
+
+# --- Tests ---------------------------------------------------------------------------------------------------------------
+
+every_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.label)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_has_exercises_from_prediction_to_extension(chapter):
+    texts = [exercise.text for exercise in exercises_of(chapter)]
+    assert len(texts) >= 2
+    assert PREDICT in texts[0] and EXTEND in texts[-1]
+
+
+def test_labels_are_unique_over_the_book():
+    labels = [exercise.label for exercise in EXERCISES]
+    assert len(set(labels)) == len(labels)
+
+
+@every_exercise
+def test_every_exercise_has_a_solution_that_fills_in_what_is_asked_for(exercise):
+    assert exercise.answers and exercise.answers <= bound(exercise.solution)
+    assert exercise.check.startswith("print(exercises.check_")
+
+
+@every_exercise
+def test_as_handed_out_it_is_not_yet_right(exercise):
+    printed = said(exercise, exercise.cell)
+    assert printed.startswith(exercises.not_yet(""))
+    assert exercise.stored == printed
+
+
+@every_exercise
+def test_its_solution_is_right(exercise):
+    with contextlib.redirect_stdout(io.StringIO()):
+        printed = said(exercise, exercise.solution)
+    assert printed == f"{exercises.RIGHT}\n"
+
+
+@every_exercise
+def test_anything_else_is_refused_with_a_hint_that_is_not_the_answer(exercise):
+    right = answered(exercise)
+    here = {name: right[name] for name in exercise.answers}
+    for name, answer in here.items():
+        for kind, wrong in wrong_answers(answer).items():
+            printed = said(exercise, "", **here | {name: wrong})
+            assert printed.startswith(exercises.not_yet("")), f"{name}: {kind}"
+            assert len(printed) > len(exercises.not_yet("")) + 20, f"{name}: {kind}"
+            if isinstance(answer, float | np.floating):
+                shown = map(float, re.findall(r"-?\d+\.\d+(?:e[+-]?\d+)?", printed))
+                assert not any(math.isclose(number, answer, rel_tol=1e-3) for number in shown), f"{name}: {kind}"
+
+
+def test_an_answer_of_the_same_kind_is_another():
+    assert close_to(True) is False and close_to("a") != "a" and close_to((1.0, {"b": 2})) != (1.0, {"b": 2})
+    assert close_to(lambda x: x)(2) != 2 and not torch.equal(close_to(torch.arange(3)), torch.arange(3))

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from lib import data
-from lib.exercises import RIGHT, not_yet
+from lib.exercises import Hint, called, check, described, number
 from lib.fixup.experiments import NORMALIZATION
 
 STEP = 1e-6  # of SGD, so small that what it does is its first order
@@ -34,50 +34,47 @@ def change_of_one_step(scale: float, blocks: int, layers: int) -> float:
         return abs(output() - before).item() / STEP
 
 
-def check_fixup_scale(fixup_scale: Callable) -> str:
+@check
+def check_fixup_scale(fixup_scale: Callable) -> None:
     """Exercise 1: `fixup_scale(blocks, layers)`, the size of the weights that are not zero, such that depth does not matter."""
     cases = [(blocks, layers) for layers in (2, 3, 4) for blocks in (1, 4, 16, 64)]
-    try:
-        scales = {case: fixup_scale(*case) for case in cases}
-    except Exception as error:  # whatever a reader's code raises is part of the answer
-        return not_yet(f"your function raises {type(error).__name__}: {error}")
-    if not all(isinstance(scale, int | float | np.number) and 0 < scale < math.inf for scale in scales.values()):
-        return not_yet("return one positive number.")
+    scales = {case: number(called(fixup_scale, *case), "return one positive number.") for case in cases}
+    if not all(scale > 0 for scale in scales.values()):
+        raise Hint(f"your function returns {min(scales.values()):g}: return one positive number.")
     changes = {case: change_of_one_step(scale, *case) for case, scale in scales.items()}
     for (fewer, layers), (more, same) in pairwise(cases):
         ratio = changes[more, same] / changes[fewer, layers]
         if layers == same and not math.isclose(ratio, 1, rel_tol=1e-3):
-            return not_yet(
+            raise Hint(
                 f"with your scale, and {layers} layers in a block, a step of SGD moves the output of {more} blocks {ratio:.3g} "
                 f"times as far as that of {fewer}. By how much does it move one block's last weight, and the output with it?"
             )
     if not all(math.isclose(change, 1, rel_tol=1e-3) for change in changes.values()):
-        return not_yet("depth no longer matters, but a step of learning rate η should move the output by η.")
-    return RIGHT
+        raise Hint("depth no longer matters, but a step of learning rate η should move the output by η.")
 
 
-def check_same_pixels(same_pixels: Callable) -> str:
+@check
+def check_same_pixels(same_pixels: Callable) -> None:
     """Exercise 2: `same_pixels(epsilon, source, target)`, one epsilon for each channel."""
     pairs = [("cifar10", NORMALIZATION), (NORMALIZATION, "cifar10"), ("svhn", "imagenet")]
-    try:
-        answers = {pair: same_pixels(0.03, *pair) for pair in pairs}
-    except Exception as error:  # whatever a reader's code raises is part of the answer
-        return not_yet(f"your function raises {type(error).__name__}: {error}")
-    try:
-        answers = {pair: np.array([float(epsilon) for epsilon in answer]) for pair, answer in answers.items()}
-    except (TypeError, ValueError):
-        return not_yet("return one number for each channel, in a list.")
-    if any(answer.shape != (3,) for answer in answers.values()):
-        return not_yet("there are three channels, and an epsilon for each.")
+    answers = {pair: _of_channels(called(same_pixels, 0.03, *pair)) for pair in pairs}
     for (source, target), answer in answers.items():
         before, after = (np.array(data.NORMALIZATION[name][1]) for name in (source, target))
         if np.allclose(answer * before, 0.03 * after, rtol=1e-4):
-            return not_yet(
-                "it is the other way round: where a standard deviation is larger, one unit is more of the grey scale."
-            )
+            raise Hint("it is the other way round: where a standard deviation is larger, one unit is more of the grey scale.")
         if not np.allclose(answer * after, 0.03 * before, rtol=1e-4):
-            return not_yet(
+            raise Hint(
                 f"{source} → {target}: how much of the grey scale is epsilon in each channel under the first normalisation? "
                 "How many units of the second is that?"
             )
-    return RIGHT
+
+
+def _of_channels(answer: object) -> np.ndarray:
+    """The answer as three numbers; raises Hint if it is anything else."""
+    try:
+        found = np.array([float(epsilon) for epsilon in answer])
+    except (TypeError, ValueError):
+        raise Hint(f"your function returns {described(answer)}: return one number for each channel, in a list.") from None
+    if found.shape != (3,):
+        raise Hint(f"your function returns {described(answer)}: there are three channels, and an epsilon for each.")
+    return found
