@@ -1,0 +1,20 @@
+"""`python -m lib.activations`: run Figure 7 at the paper's scale and publish it with the book.
+
+What is finished is kept and a training that was stopped goes on, so the command can be given again at any time, also with more
+seeds.
+"""
+
+import click
+
+from lib.activations import experiments
+
+
+@click.command()
+@click.option("--seeds", type=click.IntRange(1), help="Networks of each kind trained to the end.  [default: the scale's own]")
+def main(seeds: int | None) -> None:
+    """Run what is missing of Figure 7 at the paper's scale, and publish it with the book."""
+    experiments.publish("paper", seeds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""A network with a layer of two units, watched while it trains (the paper's Figure 7).
+
+A *film* is what the two units give, before their ReLU, for every image of the training and the test set, in snapshots after
+some of the epochs. It is kept in the run store: a training that was interrupted goes on where it was, and a longer one goes
+on from a shorter one.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from lib import data, models, store
+from lib.checkpoints import Checkpoint
+from lib.evaluate import STATISTICS_BATCH, frozen
+from lib.provenance import code
+from lib.store import RunError
+from lib.train import fit
+
+UNITS = 2
+RUNNING, BATCH = "running", "batch"  # the statistics that batch norm normalises by
+# Every epoch at first, then in steps of about an eighth:
+SNAPSHOTS = (
+    *range(21), 22, 25, 28, 32, 36, 40, 45, 50, 56, 63, 71, 80, 90, 100,
+    112, 125, 140, 160, 180, 200, 225, 250, 280, 315, 355, 400, 450, 500,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """`train` (N, 2) and `test` (M, 2), float32: the two units before their ReLU, of images in the order of the data set.
+
+    `epoch` is 0 before training; `statistics` those that batch norm normalised by: "running" averages, as in evaluation, or
+    those of each mini-"batch" of 128 images, as in training. Accuracies of the whole network are in percent.
+    """
+
+    epoch: int
+    statistics: str
+    train: Tensor
+    test: Tensor
+    accuracy_train: float
+    accuracy_test: float
+
+
+@dataclass(frozen=True)
+class Film:
+    """`losses`: the mean training loss of epochs 1, 2, … in nats."""
+
+    snapshots: list[Snapshot]
+    losses: list[float]
+
+
+def film(
+    dataset: str,
+    seed: int,
+    device: torch.device,
+    *,
+    norm: str,
+    hidden: str,
+    epochs: int,
+    batch_size: int,
+    lr: float,
+    weight_decay: float,
+) -> Film:
+    """The film of a network, trained as far as it is missing: those of SNAPSHOTS up to `epochs`, which must be one of them.
+
+    `norm`: "none", or "batch" for batch norm before the ReLU of the first two hidden layers; `hidden` are the widths of
+    the hidden layers, one of which is 2, as "392-196-2-49". Plain SGD at a constant learning rate (Appendix E).
+    Before training there are no running averages yet, only what they start from; with batch norm, epoch 0 is therefore seen
+    twice, in both statistics. Raises ValueError for other `epochs`, RunError where the loss stops being finite.
+    """
+    if epochs not in SNAPSHOTS:
+        raise ValueError(f"epochs={epochs}; allowed: {', '.join(map(str, SNAPSHOTS))}")
+    train, test = (data.load(dataset, split, device=device) for split in ("train", "test"))
+    settings = {"norm": norm, "hidden": hidden, "batch_size": batch_size, "lr": lr, "weight_decay": weight_decay}
+    name = "-".join(str(part) for part in (dataset, *settings.values(), "seed", seed))
+    shelf = _Shelf(store.runs_root() / "films" / name)
+    wanted = [(0, BATCH)] * (norm == "batch") + [(epoch, RUNNING) for epoch in SNAPSHOTS if epoch <= epochs]
+    if len(shelf.losses()) < epochs or not all(shelf.path(*which).exists() for which in wanted):
+        network = network_of(train, seed, norm, hidden)
+
+        def take(epoch: int) -> None:
+            for which in wanted:
+                if which[0] == epoch:
+                    shelf.put(snapshot(network, train, test, *which))
+
+        def on_epoch(epoch: int, losses: Tensor) -> None:
+            shelf.put_loss(epoch, losses.item())
+            take(epoch)
+
+        take(0)
+        checkpoint = Checkpoint(shelf.folder / "checkpoint.safetensors", code())
+        size = train.images.shape[-1]
+        training = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "weight_decay": weight_decay}
+        where = {"seeds": [seed], "image_size": size, "on_epoch": on_epoch, "checkpoint": checkpoint}
+        (diverged_at,) = fit([network], train, **training, **where)
+        if diverged_at:
+            raise RunError(f"the training loss of {name} stopped being finite in epoch {diverged_at}; a lower lr may help")
+    return Film([shelf.get(*which) for which in wanted], shelf.losses()[:epochs])
+
+
+def network_of(train: data.Dataset, seed: int, norm: str, hidden: str) -> nn.Sequential:
+    """The network at initialisation (torch's own), on the device of its training set."""
+    inputs, widths = train.images[0].numel(), tuple(map(int, hidden.split("-")))
+    network = models.mlp(inputs, widths, train.num_classes, None if norm == "none" else norm, norm_layers=2)
+    return models.initialize(network, "default", data.generator(seed, "init")).to(train.images.device)
+
+
+def split(network: nn.Sequential) -> tuple[nn.Sequential, nn.Sequential]:
+    """The layers up to the one of two units, before its ReLU, and all that follow."""
+    place = next(i for i, layer in enumerate(network) if isinstance(layer, nn.Linear) and layer.out_features == UNITS)
+    return network[: place + 1], network[place + 1 :]
+
+
+def snapshot(network: nn.Sequential, train: data.Dataset, test: data.Dataset, epoch: int, statistics: str) -> Snapshot:
+    """The network as it is now; its modes, flags and buffers stay as they are."""
+    below, above = split(network)
+    found = {}
+    with frozen(network, batch_statistics=statistics == BATCH), torch.no_grad():
+        for dataset in (train, test):
+            points = [below(data.normalize(images, dataset)) for images in dataset.images.split(STATISTICS_BATCH)]
+            points = torch.cat(points)
+            correct = above(points).argmax(1) == dataset.labels
+            found[dataset.split] = points.cpu()
+            found[f"accuracy_{dataset.split}"] = 100 * correct.double().mean().item()
+    return Snapshot(epoch, statistics, **found)
+
+
+class _Shelf:
+    """A film on disk: one file a snapshot, and the losses of all epochs."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def path(self, epoch: int, statistics: str) -> Path:
+        return self.folder / f"{epoch:04d}-{statistics}.safetensors"
+
+    def put(self, snapshot: Snapshot) -> None:
+        tensors = {"train": snapshot.train, "test": snapshot.test}
+        about = {name: repr(getattr(snapshot, name)) for name in ("accuracy_train", "accuracy_test")}
+        store.write_in_one_piece(self.path(snapshot.epoch, snapshot.statistics), save(tensors, about))
+
+    def get(self, epoch: int, statistics: str) -> Snapshot:
+        with safe_open(self.path(epoch, statistics), "pt") as file:
+            about = {name: float(value) for name, value in file.metadata().items()}
+            return Snapshot(epoch, statistics, file.get_tensor("train"), file.get_tensor("test"), **about)
+
+    def losses(self) -> list[float]:
+        path = self.folder / "losses.json"
+        return json.loads(path.read_text()) if path.exists() else []
+
+    def put_loss(self, epoch: int, loss: float) -> None:
+        """What was written of later epochs, by a training that starts anew, goes."""
+        if not math.isfinite(loss):
+            return
+        losses = [*self.losses()[: epoch - 1], loss]
+        store.write_in_one_piece(self.folder / "losses.json", json.dumps(losses).encode())
