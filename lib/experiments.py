@@ -1,9 +1,16 @@
 """Every experiment of the book by its name: the function that lists its trials at a scale."""
 
+from lib.depth import experiments as depth
 from lib.empirical_results import experiments as empirical_results
 from lib.fixup import experiments as fixup
 from lib.imagenet import experiments as imagenet
 from lib.input_dimension import experiments as input_dimension
 
-EXPERIMENTS = {**empirical_results.EXPERIMENTS, **fixup.EXPERIMENTS, **imagenet.EXPERIMENTS, **input_dimension.EXPERIMENTS}
+EXPERIMENTS = {
+    **empirical_results.EXPERIMENTS,
+    **fixup.EXPERIMENTS,
+    **imagenet.EXPERIMENTS,
+    **depth.EXPERIMENTS,
+    **input_dimension.EXPERIMENTS,
+}
 MEASURED = {"figure-01": "01-batch-norm", "gradient-growth": "01-batch-norm"}  # those without trials, and their chapters

@@ -118,3 +118,18 @@ def _relu_growth(sizes: np.ndarray, derivative: Callable[[np.ndarray], np.ndarra
     rho = -1 / (sizes - 1)
     product = (np.sqrt(1 - rho**2) + (math.pi - np.arccos(rho)) * rho) / math.pi
     return ((sizes - 1 + derivative(rho)) / (1 - product) - 1) / (sizes - 3)
+
+
+FITTED_LOG_RATIO = 16.0  # by hand, by the authors, so that the line of Figure 2 lies where their networks stop training
+
+
+def trainable_depth(growth: ArrayLike, log_ratio: float = FITTED_LOG_RATIO) -> np.ndarray:
+    """The number of layers over which the second moment of gradients grows by e^`log_ratio`, in the shape of `growth`.
+
+    `growth` is the factor a layer, as `gradient_growth` has it; where nothing grows, at 1 or below, the depth is infinite.
+    After L layers the factor is growth^L, so L = log_ratio / ln(growth): the dashed line of the paper's Figure 2. That there is
+    one ratio that networks can bear, whatever their batch size, is the hypothesis; its size is fitted, not derived.
+    """
+    logs = np.log(np.asarray(growth, dtype=float))
+    with np.errstate(divide="ignore"):
+        return np.where(logs > 0, log_ratio / np.maximum(logs, 0), math.inf)

@@ -30,10 +30,22 @@ def test_growth_at_known_batch_sizes():
 
 
 def test_the_dashed_line_of_figure_2_has_the_other_derivative():
-    depth = 16 / np.log(theory.gradient_growth_as_plotted([5, 6, 8, 10, 15, 20, 25, 50, 100, 250]))
-    np.testing.assert_allclose(depth, [22.1, 26.1, 30.9, 33.5, 36.7, 38.1, 38.9, 40.4, 41.1, 41.5], atol=0.06)
-    depth = 16 / np.log(theory.gradient_growth([5, 6, 8, 10, 15, 20, 25, 50, 100, 250]))
-    np.testing.assert_allclose(depth, [19.5, 23.0, 27.5, 30.3, 34.0, 35.9, 37.1, 39.4, 40.6, 41.3], atol=0.06)
+    sizes = [5, 6, 8, 10, 15, 20, 25, 50, 100, 250]
+    plotted = theory.trainable_depth(theory.gradient_growth_as_plotted(sizes))
+    np.testing.assert_allclose(plotted, [22.1, 26.1, 30.9, 33.5, 36.7, 38.1, 38.9, 40.4, 41.1, 41.5], atol=0.06)
+    right = theory.trainable_depth(theory.gradient_growth(sizes))
+    np.testing.assert_allclose(right, [19.5, 23.0, 27.5, 30.3, 34.0, 35.9, 37.1, 39.4, 40.6, 41.3], atol=0.06)
+
+
+def test_over_the_trainable_depth_gradients_grow_by_the_ratio():
+    growth = np.array([[1.2, 1.5], [2.0, 10.0]])
+    for log_ratio in (1.0, 16.0):
+        np.testing.assert_allclose(growth ** theory.trainable_depth(growth, log_ratio), math.exp(log_ratio))
+    assert float(theory.trainable_depth(math.e)) == theory.FITTED_LOG_RATIO
+
+
+def test_what_does_not_grow_can_be_of_any_depth():
+    assert (theory.trainable_depth([1.0, 0.5]) == math.inf).all()
 
 
 def test_growth_falls_to_its_limit_and_the_slip_is_below_it():

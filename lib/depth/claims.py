@@ -1,0 +1,197 @@
+"""The claims of Figures 2 and 3: the end of section 3, and appendix A.4.
+
+The paper makes them with pictures. Where it prints no number, its number is the one read off the colours of Figure 2, a mean over
+the same part of the grid (`lib.paper`, status "read_from_figure"). Every claim is about a mean over the part of the grid that was
+run: one value a seed. The rules and margins here and in `lib.depth.grid` are older than all runs, but for a look at a dozen single
+networks, most with batches of 250 images, by which the learning rate and the epochs of the laptop scale were chosen.
+"""
+
+import pandas as pd
+
+from lib import theory, verdicts
+from lib.claims import Claim, effect, equality
+from lib.depth.experiments import DEPTHS
+from lib.depth.grid import ABOVE, BIM, CHANCE, CLEAN, GAIN, LONGER_GAIN, LOW, NOISE, depth_reached, zone
+from lib.paper import Reported, reported
+from lib.report import Get, Measure
+
+FIGURE_2, FIGURE_3 = "figure-02", "figure-03"
+SMALL, MIDDLE, LARGE = 10, 25, 250  # batch sizes that are compared
+POINTS = 5  # of accuracy: the margin of what stays as it is
+READ_DEPTHS, READ_SIZES = range(10, 51, 5), (25, 100, 250)  # what was read off Figure 2
+
+
+def arm(norm: str, experiment: str = FIGURE_2, **settings) -> dict:
+    """Networks with batch norm ("batch") or without ("none"), in all of the grid or where they have these settings."""
+    return {"experiment": experiment, "norm": norm} | settings
+
+
+def over(metric: str, norm: str, experiment: str = FIGURE_2, **settings) -> Measure:
+    """The mean of a metric over a part of the grid, one value a seed."""
+    return lambda get: get(metric, arm(norm, experiment, **settings)).groupby(level=0).mean()
+
+
+def less(a: Measure, b: Measure) -> Measure:
+    return lambda get: a(get) - b(get)
+
+
+def lost_above(metric: str, norm: str) -> Measure:
+    """From well below the line to above it."""
+    return less(over(metric, norm, zone=LOW), over(metric, norm, zone=ABOVE))
+
+
+def reached(batch_size: int) -> Measure:
+    """The depth up to which networks with batch norm train."""
+
+    def measure(get: Get) -> pd.Series:
+        clean = {depth: get(CLEAN, arm("batch", hidden=depth, batch_size=batch_size)) for depth in DEPTHS}
+        by_seed = pd.DataFrame({depth: found for depth, found in clean.items() if len(found)})
+        return pd.Series({seed: depth_reached(found) for seed, found in by_seed.iterrows()}, dtype=float)
+
+    return measure
+
+
+def log_ratio(batch_size: int) -> Measure:
+    """By what the second moment of gradients grows over that depth at initialisation, says the theorem: its logarithm."""
+    layers = _line(batch_size) / theory.FITTED_LOG_RATIO  # over which it grows by e
+    return lambda get: reached(batch_size)(get) / layers
+
+
+def _line(batch_size: int) -> float:
+    return float(theory.trainable_depth(theory.gradient_growth(batch_size)))
+
+
+def read_off(column: str, depths, batch_sizes=READ_SIZES) -> Reported:
+    """The mean of what was read off Figure 2, for networks with batch norm; its error is that of reading one colour."""
+    cells = [reported("figure-2", column, BN=True, L=depth, B=size) for depth, size in _cells(depths, batch_sizes)]
+    return _shown(sum(cell.value for cell in cells) / len(cells))
+
+
+def read_off_without(column: str) -> Reported:
+    return reported("figure-2", column, BN=False)
+
+
+def _cells(depths, batch_sizes) -> list[tuple[int, int]]:
+    """All of these, or those of a zone."""
+    everywhere = [(depth, size) for depth in READ_DEPTHS for size in batch_sizes]
+    return [cell for cell in everywhere if (zone(*cell) == depths if isinstance(depths, str) else cell[0] in depths)]
+
+
+def _shown(value: float) -> Reported:
+    return Reported(value, 2.0, "percent_points", f"{value:.0f} ± 2, read off")
+
+
+def _difference(a: Reported, b: Reported) -> Reported:
+    return _shown(a.value - b.value)
+
+
+def sign(paper: str, value: float = 1.0) -> dict:
+    """For Claim(**…): the effect has the sign of `value`; without a number of the paper's, *direction only* is the best it gets."""
+    of_paper = Reported(value, None, "", paper)
+    return {"paper": paper, "judge": lambda found, scale: verdicts.of_effect(found, of_paper, "laptop")}  # judges no size
+
+
+DEPTH = [
+    Claim(
+        "up to two thirds of the line, networks with batch norm train as well as those without (difference)",
+        "Figure 2",
+        measure=over(GAIN + CLEAN, "batch", zone=LOW),
+        **equality(_difference(read_off("Clean", LOW), read_off_without("Clean")).printed, 0, POINTS),
+    ),
+    Claim(
+        "with batch norm, clean accuracy falls from there to above the line (points lost)",
+        "Figure 2, section 3",
+        measure=lost_above(CLEAN, "batch"),
+        **effect(_difference(read_off("Clean", LOW), read_off("Clean", ABOVE))),
+    ),
+    Claim(
+        "without batch norm, it does not (points lost)",
+        "Figure 2",
+        measure=lost_above(CLEAN, "none"),
+        **equality("none", 0, POINTS),
+    ),
+    Claim(
+        "above the line, training with batch norm fails: accuracy is chance",
+        "Figure 2, read strictly",
+        measure=over(CLEAN, "batch", zone=ABOVE),
+        **equality(read_off("Clean", ABOVE).printed, CHANCE, 2 * POINTS),
+    ),
+]
+
+BATCH_SIZE = [
+    Claim(
+        f"with batch norm, 40 layers: larger batches train better, {LARGE} - {MIDDLE}",
+        "Figure 2",
+        measure=less(*(over(CLEAN, "batch", hidden=40, batch_size=size) for size in (LARGE, MIDDLE))),
+        **effect(_difference(*(read_off("Clean", [40], [size]) for size in (LARGE, MIDDLE)))),
+    ),
+    *(
+        Claim(
+            f"with batch norm, {depth} layers: larger batches train better, {LARGE} - {SMALL}",
+            "Figure 2",
+            measure=less(*(over(CLEAN, "batch", hidden=depth, batch_size=size) for size in (LARGE, SMALL))),
+            **sign("positive"),
+        )
+        for depth in (30, 40)
+    ),
+    Claim(
+        f"without batch norm, 40 layers: the batch size does not matter, {LARGE} - {SMALL}",
+        "Figure 2",
+        measure=less(*(over(CLEAN, "none", hidden=40, batch_size=size) for size in (LARGE, SMALL))),
+        **equality("0", 0, POINTS),
+    ),
+    Claim(
+        f"the depth reached with batches of {SMALL}, as a part of that with {LARGE}, is what the theorem says",
+        "section 2, Figure 2",
+        measure=lambda get: reached(SMALL)(get) / reached(LARGE)(get),
+        **equality("formula", round(_line(SMALL) / _line(LARGE), 2), 0.1),
+    ),
+]
+
+NOISE_CLAIMS = [
+    Claim(
+        "batch norm costs accuracy on noise, up to two thirds of the line (without - with)",
+        "abstract",
+        measure=lambda get: -over(GAIN + NOISE, "batch", zone=LOW)(get),
+        **sign("positive, in double digits"),
+    ),
+    Claim(
+        "the same as the paper's own figure has it: batch norm gains accuracy on noise (with - without)",
+        "Figure 2",
+        measure=over(GAIN + NOISE, "batch", zone=LOW),
+        **effect(_difference(read_off("Noise", LOW), read_off_without("Noise"))),
+    ),
+    Claim(
+        f"10 layers, batches of {LARGE}: here batch norm costs accuracy on noise (without - with)",
+        "Figure 2",
+        measure=lambda get: -over(GAIN + NOISE, "batch", hidden=10, batch_size=LARGE)(get),
+        **effect(_difference(read_off_without("Noise"), read_off("Noise", [10], [LARGE]))),
+    ),
+    Claim(
+        "batch norm costs accuracy under BIM, up to two thirds of the line (without - with)",
+        "title; not tested by the paper here",
+        measure=lambda get: -over(GAIN + BIM, "batch", zone=LOW)(get),
+        **sign("positive"),
+    ),
+]
+
+LONGER = [
+    Claim(
+        "with batch norm, above the line: four times as many epochs raise the clean accuracy (gain)",
+        "Figure 3",
+        measure=over(LONGER_GAIN + CLEAN, "batch", FIGURE_3, zone=ABOVE),
+        **sign("no number"),
+    ),
+    Claim(
+        "with batch norm, up to two thirds of the line: they hardly change it (gain)",
+        "Figure 3",
+        measure=over(LONGER_GAIN + CLEAN, "batch", FIGURE_3, zone=LOW),
+        **equality("no number", 0, POINTS),
+    ),
+    Claim(
+        "with batch norm, four times as many epochs: above the line, accuracy still is lower than well below it (points lost)",
+        "Figure 3",
+        measure=less(over(CLEAN, "batch", FIGURE_3, zone=LOW), over(CLEAN, "batch", FIGURE_3, zone=ABOVE)),
+        **sign("positive"),
+    ),
+]
