@@ -79,5 +79,5 @@ def check_difference(answer: object, values: dict[str, float], sealed: str, hint
         raise Hint("these networks were not run, or not tested so: " + ", ".join(n for n, v in values.items() if math.isnan(v)))
     found = [(a, b) for a in values for b in values if a != b and abs(values[a] - values[b] - given) <= 0.05]
     if not any(seal(*pair) == sealed for pair in found):
-        is_now = f"{given:.2f} is {found[0][0]} less {found[0][1]}; " if found else ""
+        is_now = f"your {given:.2f} is ({found[0][0]}) less ({found[0][1]}); " if found else ""
         raise Hint(is_now + hint)

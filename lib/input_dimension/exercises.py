@@ -34,7 +34,7 @@ def _two_logits(w: torch.Tensor, b: float) -> attacks.Model:
     return lambda x: torch.stack([-(x @ w + b) / 2, (x @ w + b) / 2], -1)
 
 
-SEALED_FACTORS = {"batch norm": "34343f6420ddca80", "enlarging": "a165a056555fec32"}
+SEALED_FACTORS = {"batch norm": "c4e10b360c0dddca", "enlarging": "56df9d1df1e9a272"}
 
 
 @check
@@ -44,7 +44,7 @@ def check_two_factors(results: pd.DataFrame, scale: str, batch_norm, enlarging) 
     Each lost with the other factor as in the first network: at 28 pixels, and without batch norm.
     """
     accuracies = {
-        f"{size} px, norm {norm!r},": report.values(results, claims.BIM, scale, **claims.mlp(size, norm)).mean()
+        f"{size} px, norm {norm!r}": report.values(results, claims.BIM, scale, **claims.mlp(size, norm)).mean()
         for size in (28, 56)
         for norm in ("none", "batch")
     }
