@@ -1,0 +1,41 @@
+"""Figure 6 at each scale: two circles learned at two learning rates, with and without batch norm."""
+
+import pandas as pd
+
+from lib import measurements
+from lib.measurements import Measurement
+from lib.spheres.training import NORMS, TEST_POINTS, TRAIN_POINTS, UNITS
+from lib.spheres.watching import measure
+
+FIGURE = "figure-06"
+FAST, SLOW = 0.01, 0.001  # learning rates
+
+
+def experiments(scale: str) -> list[Measurement]:
+    """Raises ValueError for an unknown scale."""
+    if scale == "quick":  # where nothing would be learned yet at the slower rate
+        seeds, rates, settings = 3, (FAST,), {"epochs": 100, "units": 200, "test_points": 2000}
+    else:  # the paper's
+        seeds, rates = 5 if scale == "paper" else 2, (FAST, SLOW)
+        settings = {"epochs": 200, "units": UNITS, "test_points": TEST_POINTS}
+    arms = tuple({"norm": norm, "lr": lr} | settings for lr in rates for norm in NORMS)
+    points = f"two circles of {TRAIN_POINTS} points, {settings['units']} units"
+    return [Measurement(FIGURE, scale, measure, points, "fp32", seeds, arms, stacked=seeds)]
+
+
+def publish(scale: str = "paper") -> None:
+    """Run what is missing at a scale and publish it with the book."""
+    for measurement in experiments(scale):
+        measurements.publish(measurement)
+
+
+def frame(records: list[dict]) -> pd.DataFrame:
+    """One row for each seed, norm, learning rate and epoch that was looked at; `last` marks the last epoch."""
+    results = measurements.frame(records)
+    return results.assign(last=results["epoch"] == results["epochs"]) if len(results) else results
+
+
+def collect(scale: str, seeds: int | None = None, device: str = "cpu") -> pd.DataFrame:
+    """What is measured now at `scale`, and beside it the published records of the other scales."""
+    results = measurements.collect(experiments, scale, seeds, device)
+    return results.assign(last=results["epoch"] == results["epochs"])
