@@ -1,10 +1,13 @@
 """The book's sources are complete, and a build never hides a cell that failed or did not run."""
 
+import importlib.metadata
+
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from lib import book
+from lib import book, provenance, what_ran
+from lib.trials import SCALES
 
 NOTEBOOKS = [page for page in book.pages() if page.suffix == ".ipynb"]
 
@@ -20,6 +23,13 @@ def code_cells(cells):
 
 def parameters_cell(source='scale = "quick"'):
     return new_code_cell(source, metadata={"tags": ["parameters"]})
+
+
+def table(name, sources):
+    """A cell as it is after it has shown a table with these results."""
+    markdown = f":::{{list-table}} Accuracy – in percent. Ours – {sources}. No verdicts.\n:name: {name}\n\n* - 1\n:::"
+    output = new_output("display_data", {"text/markdown": markdown, "text/plain": "1"})
+    return new_code_cell("shown", outputs=[output], execution_count=1)
 
 
 def write(path, *cells):
@@ -38,6 +48,11 @@ def write_toc(root, *files):
 def test_chapter_can_be_re_run_at_another_scale(chapter):
     cells = nbformat.read(chapter, 4).cells
     assert sum("parameters" in cell.metadata.get("tags", []) for cell in cells) == 1
+
+
+@pytest.mark.parametrize("chapter", [path for path in NOTEBOOKS if path.stem[0].isdigit()], ids=lambda path: path.stem)
+def test_chapter_has_results_of_its_own_scale_for_the_guard_to_ask_for(chapter):
+    assert book.results(chapter, "quick")
 
 
 def test_notebook_is_committed_with_its_outputs(cells):
@@ -98,3 +113,51 @@ def test_guard_rejects_a_cell_that_did_not_run(tmp_path):
 def test_guard_accepts_prose_and_empty_cells(tmp_path):
     ran = new_code_cell("1 + 1", execution_count=1)
     book.check_executed(write(tmp_path / "in.ipynb", new_markdown_cell("# Title"), new_code_cell(""), ran))
+
+
+def test_results_are_what_the_captions_of_tables_say_they_hold(tmp_path):
+    cells = [
+        table("a", "laptop: svhn, 1 seed; quick: mnist-m, 2 seeds"),
+        table("b", "quick: mnist-m"),
+        table("c", "nothing was run"),
+    ]
+    notebook = write(tmp_path / "in.ipynb", *cells)
+    assert [book.results(notebook, scale) for scale in SCALES] == [{"a", "b"}, {"a"}, set()]
+
+
+def test_guard_rejects_a_chapter_that_has_lost_its_results(tmp_path):
+    chapter = write(tmp_path / "in.ipynb", parameters_cell(), table("a", "quick: mnist-m"), table("b", "nothing was run"))
+    book.check_computed(chapter, "laptop", {"a"}, records=0)
+    with pytest.raises(book.BookError, match="in.ipynb: no result of the laptop scale is in a$"):
+        book.check_computed(chapter, "laptop", {"b"}, records=1)
+
+
+def test_guard_rejects_a_chapter_that_trained_nothing_at_the_quick_scale(tmp_path):
+    chapter = write(tmp_path / "in.ipynb", parameters_cell('scale = "quick"\nscheduler = ""'), table("a", "quick: mnist-m"))
+    book.check_computed(chapter, "quick", {"a"}, records=1)
+    with pytest.raises(book.BookError, match="in.ipynb has left no new record"):
+        book.check_computed(chapter, "quick", {"a"}, records=0)
+
+
+def test_guard_lets_a_page_without_parameters_show_published_results(tmp_path):
+    book.check_computed(write(tmp_path / "in.ipynb", table("a", "quick: mnist-m")), "paper", set(), records=0)
+
+
+def test_execute_says_how_long_it_took_and_what_it_computed(tmp_path, monkeypatch):
+    monkeypatch.setenv("BATCHNORM_RUNS", str(tmp_path / "runs"))
+    code = "from pathlib import Path\nPath('runs').mkdir()\nPath('runs', 'one.json').touch()"
+    ran = book.execute(write(tmp_path / "in.ipynb", new_code_cell(code)), tmp_path / "out.ipynb", "quick")
+    assert (ran.name, ran.records, ran.tables) == ("in", 1, 0) and ran.seconds > 0
+
+
+def test_what_ran_names_every_chapter_its_time_and_every_version():
+    page = what_ran.page([what_ran.Ran("01-batch-norm", 12.34, 5, 3), what_ran.Ran("what-it-costs", 1.0, 0, 0)], "quick")
+    assert "* - {doc}`01-batch-norm`\n  - 12.3\n  - 5\n  - 3\n" in page and "13 s in all" in page
+    assert f"* - torch\n  - {importlib.metadata.version('torch')}\n" in page
+    assert (provenance.commit() or "not in a git repository") in page
+
+
+def test_pages_have_launch_buttons_only_where_the_address_of_the_repository_is_known():
+    assert book.launch_buttons({}) == {}
+    options = book.launch_buttons({"GITHUB_REPOSITORY": "someone/something"})
+    assert options["repository_url"] == "https://github.com/someone/something" and options["launch_buttons"]["colab_url"]
