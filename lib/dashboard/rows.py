@@ -66,7 +66,9 @@ def rows(scales: Iterable[str] = PUBLISHED) -> list[Row]:
 
 def _of_chapter(chapter: Chapter, scales: tuple[str, ...]) -> list[Row]:
     results = chapter.results(scales)
-    tables = [_of_table(chapter, title, build(results), results, scales) for title, build in chapter.tables.items() if len(results)]
+    tables = [
+        _of_table(chapter, title, build(results), results, scales) for title, build in chapter.tables.items() if len(results)
+    ]
     return tables + [_of_claim(chapter, name, claim, results, scales) for name, claim in chapter.claims()]
 
 
@@ -140,10 +142,11 @@ def _slug(*parts: str) -> str:
 
 def summary(made: list[Row], name: str, caption: str) -> Table:
     """How many rows of each kind have which verdict at each scale, by counting."""
-    lines = []
-    for kind, words in ((PAPER, "claims of the paper"), (BEYOND, "statements beyond it")):
+    lines = {verdict: {"verdict": verdict} for verdict in ("all", *VERDICTS)}
+    for kind, words in ((PAPER, "claims of the paper"), (BEYOND, "beyond it")):
         chosen = [row for row in made if row.kind == kind]
         for scale in dict.fromkeys(scale for row in chosen for scale in row.found):
-            counts = Counter(row.found[scale].kind for row in chosen)
-            lines.append({"what": words, "scale": scale, "all": len(chosen)} | {verdict: counts[verdict] for verdict in VERDICTS})
-    return Table(name, caption, pd.DataFrame(lines))
+            counts = Counter(row.found[scale].kind for row in chosen) | {"all": len(chosen)}
+            for verdict, line in lines.items():
+                line[f"{words}, {scale} scale"] = counts.get(verdict, 0)
+    return Table(name, caption, pd.DataFrame(lines.values()))
