@@ -11,6 +11,8 @@
 | `cifar10.1-v4`, `cifar10.1-v6` | CIFAR-10.1, 2,021 and 2,000 more images to test | downloaded, 6 MB each |
 | `svhn` | SVHN, 73,257 + 26,032 cropped digits | a prepared folder, else torchvision downloads it, 182 + 64 MB |
 | `svhn10k` | the first 10,000 digits of SVHN's test set: not the official split | a prepared folder, else as `svhn`, 64 MB |
+| `cifar10-c-fog-3`, … | CIFAR-10-C, 10,000 images for each of 19 corruptions and 5 severities | downloaded, 2.9 GB |
+| `<data set>-generated-fog-3`, … | test images of 3x32x32, corrupted the same way | `lib.corruptions` |
 | `imagenet` | the 50,000 validation images of ImageNet, 224x224 | `<root>/imagenet/val/<class>/*.JPEG`, fetched by hand |
 | any other | a folder of prepared arrays | see below |
 
@@ -35,6 +37,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lib.corrupted import Corrupted
 from lib.sources import SPLITS, DataError, ImageFiles, read
 
 MNIST = ((0.1307,), (0.3081,))
@@ -126,13 +129,15 @@ def load(
 
 @functools.lru_cache(maxsize=8)
 def _load(name: str, split: str, root: Path) -> Dataset:
-    images, labels = read(name, split, root)
+    corrupted = Corrupted.named(name)
+    images, labels = corrupted.read(split, root) if corrupted else read(name, split, root)
     if isinstance(images, ImageFiles):
         mean, std = NORMALIZATION[name]
         sha256 = images.sha256
     else:
         images = images if images.ndim == 4 else images[..., None]
-        mean, std = NORMALIZATION.get(name) or _channel_statistics(name, split, images, root)
+        base = corrupted.base if corrupted else name
+        mean, std = NORMALIZATION.get(base) or _channel_statistics(base, split, images, root)
         sha256 = hashlib.sha256(images.tobytes() + labels.astype(np.uint8).tobytes()).hexdigest()
         images = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
     return Dataset(name, split, images, torch.from_numpy(labels.astype(np.int64)), mean, std, sha256)

@@ -157,21 +157,26 @@ def _compute(
 
     try:
         place.budget.check()
-        test_sets = _test_sets(group[0], place)
+        own = place.load(group[0], "test" if group[0].is_pretrained else "train")
+        test_set, digests = functools.partial(_test_set, group[0], own, place), {}
+        for name in {TRAIN: None, **{evaluation.dataset: None for evaluation in group[0].evaluations}}:
+            if name not in (TRAIN, None):
+                place.budget.check()  # a corrupted test set may have to be made first
+            found = test_set(name)
+            digests["train" if name == TRAIN else found.name] = found.sha256
         found = _trained(group, place, on_epoch)
         targets = {t.network_name: _trained([t.training], place, on_epoch)[0] for t in group[0].targets}
         targets = {name: target.network for name, target in targets.items() if target.diverged_at is None}
         for trial, trained in zip(group, found, strict=True):
             metrics, seconds, diverged = {}, 0.0, trained.diverged_at
             if diverged is None:
-                metrics, seconds = _evaluate(trial, trained.network, targets, test_sets, place, bar)
-                own = {evaluation.label for evaluation in trial.evaluations}  # a target that diverged says nothing of these
-                metrics = {label: r for label, r in metrics.items() if label in own or math.isfinite(r["loss"])}
+                metrics, seconds = _evaluate(trial, trained.network, targets, test_set, place, bar)
+                labels = {evaluation.label for evaluation in trial.evaluations}  # a target that diverged says nothing of these
+                metrics = {label: r for label, r in metrics.items() if label in labels or math.isfinite(r["loss"])}
             if diverged is None and not all(math.isfinite(result["loss"]) for result in metrics.values()):
                 diverged = trial.epochs  # in its last steps, after the last finite training loss
-            digests = {"train" if name == TRAIN else test_set.name: test_set.sha256 for name, test_set in test_sets.items()}
             if trial.is_pretrained:
-                del digests["train"]  # it is not that of these images
+                digests.pop("train", None)  # it is not that of these images
             record = {
                 "trial": trial.settings,
                 "seed": trial.seed,
@@ -199,34 +204,33 @@ def _trained(group: list[Trial], place: Place, on_epoch: networks.OnEpoch = lamb
 TRAIN = "train"  # as an evaluation's data set: the training set itself
 
 
-def _test_sets(trial: Trial, place: Place) -> dict[str | None, data.Dataset]:
-    """What the evaluations may name: the training set and all test sets, normalised as the training set is.
+def _test_set(trial: Trial, own: data.Dataset, place: Place, name: str | None) -> data.Dataset:
+    """What an evaluation may name: the training set `own`, or a test set, normalised as that is.
 
-    Raises DataError where one does not fit the network.
+    Loaded when it is needed: the corrupted test sets of one trial are too many to hold at once.
+    Raises DataError where it does not fit the network.
     """
-    own = place.load(trial, "test" if trial.is_pretrained else "train")
-    test_sets = {TRAIN: own}
-    for name in {evaluation.dataset: None for evaluation in trial.evaluations if evaluation.dataset != TRAIN}:
-        test_set = data.load(name or trial.dataset, "test", place.data_root, place.device)
-        if test_set.images.shape[1:] != own.images.shape[1:] or test_set.num_classes > own.num_classes:
-            raise data.DataError(
-                f"{test_set.name} has {test_set.num_classes} classes and images {tuple(test_set.images.shape[1:])}, but the "
-                f"network is for {own.name}: {own.num_classes} classes, {tuple(own.images.shape[1:])}. Test it on a data set "
-                "of the same kind"
-            )
-        test_sets[name] = replace(test_set, mean=own.mean, std=own.std)
-    return test_sets
+    if name == TRAIN:
+        return own
+    test_set = data.load(name or trial.dataset, "test", place.data_root, place.device)
+    if test_set.images.shape[1:] != own.images.shape[1:] or test_set.num_classes > own.num_classes:
+        raise data.DataError(
+            f"{test_set.name} has {test_set.num_classes} classes and images {tuple(test_set.images.shape[1:])}, but the "
+            f"network is for {own.name}: {own.num_classes} classes, {tuple(own.images.shape[1:])}. Test it on a data set "
+            "of the same kind"
+        )
+    return replace(test_set, mean=own.mean, std=own.std)
 
 
 def _evaluate(
     trial: Trial,
     network: torch.nn.Module,
     targets: dict[str, torch.nn.Module],
-    test_sets: dict[str | None, data.Dataset],
+    test_set: Callable[[str | None], data.Dataset],
     place: Place,
     bar: tqdm,
 ) -> tuple[dict[str, dict[str, float]], float]:
-    """The metrics of all evaluations and how long they took. Those that are finished are saved one by one."""
+    """The metrics of all evaluations and how long they took. Those that are finished are saved now and then."""
 
     def on_batch(fraction, label):
         place.budget.check()
@@ -235,19 +239,21 @@ def _evaluate(
 
     partial = _partial(trial, place.folder)
     before = read_record(partial, trial) or {}
-    metrics, seconds = before.get("metrics", {}), before.get("seconds", 0.0)
-    paths_of = {name: paths(e for e in trial.evaluations if e.dataset == name) for name in test_sets}
-    for name, path in ((name, path) for name, found in paths_of.items() for path in found):
+    metrics, seconds, unsaved = before.get("metrics", {}), before.get("seconds", 0.0), 0.0
+    names = {evaluation.dataset: None for evaluation in trial.evaluations}
+    paths_of = [(name, path) for name in names for path in paths(e for e in trial.evaluations if e.dataset == name)]
+    for name, path in paths_of:
         if not all(evaluation.label in metrics for evaluation in path):
             started = time.perf_counter()
             settings = {"seed": trial.seed, "image_size": trial.image_size, "targets": targets, "on_batch": on_batch}
-            metrics |= evaluate(network, test_sets[name], path, **settings)
+            metrics |= evaluate(network, test_set(name), path, **settings)
             taken = time.perf_counter() - started
-            seconds += taken
-            if taken > WORTH_SAVING and all(math.isfinite(result["loss"]) for result in metrics.values()):
+            seconds, unsaved = seconds + taken, unsaved + taken
+            if unsaved > WORTH_SAVING and all(math.isfinite(result["loss"]) for result in metrics.values()):
                 so_far = {"trial": trial.settings, "metrics": metrics, "seconds": seconds}
                 write_record(so_far, partial)
-        bar.update(0.5 / sum(map(len, paths_of.values())))
+                unsaved = 0.0
+        bar.update(0.5 / len(paths_of))
     return metrics, seconds
 
 

@@ -1,0 +1,149 @@
+"""Corrupted test sets as data sets by name, in the layout of CIFAR-10-C.
+
+`cifar10-c-fog-3` is the official file of Hendrycks & Dietterich (2019) at severity 3, downloaded from Zenodo where the user has
+none; `<data set>-generated-fog-3` are the test images of any data set in colour, 3x32x32, corrupted by `lib.corruptions` with
+seed 0. A folder holds `labels.npy` and for each corruption a file, uint8 (5 N, 32, 32, 3), one severity after another:
+
+- `<root>/CIFAR-10-C/fog.npy`, official;
+- `<root>/generated/<data set>-<key>/fog.npy`, written when it is first needed. The key is a hash of the images and of the
+  code that corrupts them, so that what another version made is never taken for it.
+"""
+
+import functools
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from lib.corruptions import CORRUPTIONS, SEVERITIES, corrupt
+from lib.sources import DataError, read
+
+ADDRESS = "https://zenodo.org/record/2535967/files/CIFAR-10-C.tar"
+MD5 = "56bf5dcef84df0e2308c6dcbcbbd8499"  # of the 2.9 GB, as Zenodo lists it
+OFFICIAL_IMAGES = 10_000  # a severity
+
+
+@dataclass(frozen=True)
+class Corrupted:
+    """What the name of a corrupted test set says."""
+
+    base: str
+    generated: bool
+    corruption: str
+    severity: int
+
+    @classmethod
+    def named(cls, name: str) -> "Corrupted | None":
+        """None for other data sets. Raises DataError where the corruption, its severity or the data set are not allowed."""
+        found = re.fullmatch(r"(.+)-(c|generated)-([a-z_]+)-(\d+)", name)
+        if not found:
+            return None
+        base, kind, corruption, severity = found.groups()
+        if corruption not in CORRUPTIONS:
+            raise DataError(f"{name}: unknown corruption {corruption!r}; allowed: {', '.join(CORRUPTIONS)}")
+        if int(severity) not in SEVERITIES:
+            raise DataError(f"{name}: unknown severity {severity}; allowed: {', '.join(map(str, SEVERITIES))}")
+        if kind == "c" and base != "cifar10":
+            raise DataError(
+                f"{name}: there are official files for cifar10-c alone; allowed is {base}-generated-{corruption}-{severity}"
+            )
+        return cls(base, kind == "generated", corruption, int(severity))
+
+    @property
+    def name(self) -> str:
+        return f"{self.base}-{'generated' if self.generated else 'c'}-{self.corruption}-{self.severity}"
+
+    def read(self, split: str, root: Path) -> tuple[np.ndarray, np.ndarray]:
+        """Images, uint8 (N, 32, 32, 3), and labels (N,). Of the file, memory holds this severity alone."""
+        if split != "test":
+            raise DataError(f"{self.name} has no training images; allowed split: test")
+        folder = _generated(self.base, self.corruption, root) if self.generated else _official(self.corruption, root)
+        remedy = f"Delete {folder} and run again"
+        labels = _array(folder / "labels.npy", remedy)
+        images = _array(folder / f"{self.corruption}.npy", remedy)
+        count, rest = divmod(len(labels), len(SEVERITIES))
+        if labels.ndim != 1 or rest or not self.generated and count != OFFICIAL_IMAGES:
+            expected = f"five times the labels of the {'test set' if self.generated else f'{OFFICIAL_IMAGES} images'}"
+            raise DataError(f"{folder / 'labels.npy'} has shape {labels.shape}; expected {expected}. {remedy}")
+        if images.shape != (len(labels), 32, 32, 3):
+            shape = (len(labels), 32, 32, 3)
+            raise DataError(f"{folder / self.corruption}.npy has shape {images.shape}; expected {shape}. {remedy}")
+        blocks = labels.reshape(len(SEVERITIES), count)
+        if (blocks != blocks[0]).any() or not self.generated and (np.bincount(blocks[0], minlength=10) != count // 10).any():
+            raise DataError(
+                f"{folder / 'labels.npy'} does not belong to these images: it must be the same labels five times. {remedy}"
+            )
+        own = slice((self.severity - 1) * count, self.severity * count)
+        return np.array(images[own]), np.array(blocks[0])
+
+
+def _array(path: Path, remedy: str) -> np.ndarray:
+    """uint8, mapped into memory."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError as error:
+        raise DataError(f"{path} is missing. {remedy}") from error
+    except (ValueError, EOFError, OSError) as error:
+        raise DataError(f"{path} is truncated or not a NumPy array file ({error}). {remedy}") from error
+    if array.dtype != np.uint8:
+        raise DataError(f"{path} has dtype {array.dtype}, expected uint8. {remedy}")
+    return array
+
+
+def _official(corruption: str, root: Path) -> Path:
+    """The folder of the official files, downloaded where the one that is needed is missing."""
+    folder = root / "CIFAR-10-C"
+    if not (folder / f"{corruption}.npy").exists():
+        from torchvision.datasets.utils import download_and_extract_archive
+
+        try:
+            download_and_extract_archive(ADDRESS, str(root), md5=MD5, remove_finished=True)
+        except (RuntimeError, OSError, EOFError, ValueError) as error:
+            raise DataError(
+                f"{folder / corruption}.npy is missing and CIFAR-10-C could not be downloaded from {ADDRESS} (2.9 GB): {error}. "
+                f"Unpack {ADDRESS.rpartition('/')[2]} in {root} by hand, or use the generated corruptions: "
+                f"cifar10-generated-{corruption}-1, …. Another folder: set BATCHNORM_DATA."
+            ) from error
+    return folder
+
+
+def _generated(base: str, corruption: str, root: Path) -> Path:
+    """The folder of the generated files, of which that of this corruption is there."""
+    folder = root / "generated" / f"{base}-{_key(base, root)}"
+    if not (folder / f"{corruption}.npy").exists():
+        images, labels = read(base, "test", root)
+        images = torch.from_numpy(images).movedim(-1, 1)
+        _write(folder / "labels.npy", np.tile(labels.astype(np.uint8), len(SEVERITIES)))
+        levels = (corrupt(images, corruption, severity).movedim(1, -1).numpy() for severity in SEVERITIES)
+        _write(folder / f"{corruption}.npy", np.concatenate(list(levels)))
+    return folder
+
+
+@functools.cache
+def _key(base: str, root: Path) -> str:
+    images, labels = read(base, "test", root)
+    if not isinstance(images, np.ndarray) or images.shape[1:] != (32, 32, 3):
+        raise DataError(f"{base} cannot be corrupted: its images are not in colour and of 32x32 pixels")
+    code = sorted(Path(__file__).with_name("corruptions").glob("*.py"))
+    contents = [images.tobytes(), labels.astype(np.uint8).tobytes(), *(path.read_bytes() for path in code)]
+    return hashlib.sha256(b"".join(contents)).hexdigest()[:16]
+
+
+def _write(path: Path, array: np.ndarray) -> None:
+    """In one piece: another process sees all of the file or none."""
+    part = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            np.save(file, array)
+        part.replace(path)
+    except OSError as error:
+        raise DataError(
+            f"{path} could not be written: {error}. Free some space, or choose another folder with BATCHNORM_DATA"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,82 @@
+"""Blurs. The constants of each are those of `make_cifar_c.py` (see the package)."""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lib.corruptions.chance import Chance
+from lib.corruptions.grey import truncated
+from lib.corruptions.linear import SIZE, dense, disk, gaussian, rounded, separable, zooms
+
+
+def gaussian_blur(images: Tensor, severity: int, chance: Chance) -> Tensor:
+    """A Gaussian of standard deviation sigma, borders repeated. Source: `gaussian_blur` of make_cifar_c.py."""
+    sigma = (0.4, 0.6, 0.7, 0.8, 1)[severity - 1]
+    return separable(images, gaussian(sigma))
+
+
+def glass_blur(images: Tensor, severity: int, chance: Chance) -> Tensor:
+    """A Gaussian, pixels displaced by up to one place `times` over, a Gaussian. Source: `glass_blur` of make_cifar_c.py.
+
+    The original means to swap pixels (h, w) and (h + dy, w + dx), dx and dy of -1 or 0, from the last row and column to the
+    third. But its swap of two views of one NumPy array copies the second pixel into the first and leaves the second as it
+    was. Since every pixel is written before any pixel that is copied into it, all copies can be made at once. So it is here.
+    """
+    sigma, times = ((0.05, 1), (0.25, 1), (0.4, 1), (0.25, 2), (0.4, 2))[severity - 1]
+    matrix = gaussian(sigma)
+    glass = truncated(separable(images, matrix))
+    for _ in range(times):
+        up, left = (chance.uniform(1, SIZE - 2, SIZE - 2) < 0.5 for _ in range(2))
+        here, above = (torch.where(left, rows[..., 1:-1], rows[..., 2:]) for rows in (glass[:, :, 2:], glass[:, :, 1:-1]))
+        glass[:, :, 2:, 2:] = torch.where(up, above, here)
+    return separable(glass, matrix)
+
+
+def defocus_blur(images: Tensor, severity: int, chance: Chance) -> Tensor:
+    """A disk of this radius, itself blurred, as a lens out of focus. Source: `defocus_blur` of make_cifar_c.py."""
+    radius, alias_blur = ((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1, 0.2), (1.5, 0.1))[severity - 1]
+    return dense(images, disk(radius, alias_blur))
+
+
+def zoom_blur(images: Tensor, severity: int, chance: Chance) -> Tensor:
+    """The mean of zooms by 1, 1.01, … below a largest one. Source: `zoom_blur` of make_cifar_c.py."""
+    stop = (1.06, 1.11, 1.16, 1.21, 1.26)[severity - 1]
+    return dense(images, zooms(stop))
+
+
+def motion_blur(images: Tensor, severity: int, chance: Chance) -> Tensor:
+    """Blurred along a line at an angle between -45 and 45 degrees. Source: `motion_blur` of make_cifar_c.py."""
+    radius, sigma = ((6, 1), (6, 1.5), (6, 2), (8, 2), (9, 2.5))[severity - 1]
+    angles = chance.uniform(1, low=-45, high=45)
+    return along_line(images, radius, sigma, angles.flatten().tolist())
+
+
+def along_line(images: Tensor, radius: int, sigma: float, angles: list[float]) -> Tensor:
+    """What ImageMagick's `MotionBlurImage` does: (N, C, 32, 32) grey levels → float64 of the same shape, which it cuts off.
+
+    Half a Gaussian on 2 * radius + 1 pixels of a line that starts at the pixel; `angles` (N) are in degrees, clockwise from
+    the right; the nearest pixels are taken, without interpolation, and border pixels are repeated.
+    """
+    steps = np.arange(2 * radius + 1)
+    weights = np.exp(-(steps**2) / (2 * sigma**2))
+    weights = rounded(weights / weights.sum(), DIGITS).tolist()
+    direction = np.deg2rad(angles)[:, None]
+    x, y = (np.ceil(steps * axis(direction) - 0.5).astype(int) for axis in (np.cos, np.sin))  # (N, steps)
+    reach = steps[-1]
+    padded = F.pad(images.double(), (reach,) * 4, mode="replicate")
+    # Few of the lines of pixels differ: images of one line are blurred together.
+    lines, which = np.unique(np.stack([x, y], -1), axis=0, return_inverse=True)
+    blurred = torch.zeros_like(images, dtype=torch.float64)
+    for number, line in enumerate(lines):
+        members = torch.from_numpy(np.flatnonzero(which == number)).to(images.device)
+        own, total = padded[members], 0.0
+        for weight, (right, down) in zip(weights, line, strict=True):
+            if weight:
+                top, left = reach + down, reach + right
+                total = total + weight * own[..., top : top + SIZE, left : left + SIZE]
+        blurred[members] = total
+    return blurred
+
+
+DIGITS = 30  # binary, of a weight on the line: its tail, which no grey level feels, becomes zero

@@ -1,0 +1,89 @@
+"""Blurs and zooms as matrices over the pixels, computed without rounding.
+
+What a filter of a library does to an image is read off by filtering unit images. The weights are rounded to a few binary
+digits, few enough for every sum with 8-bit grey levels to be exact in float64: neither the order of summation, and with it
+the size of a batch, nor the device can then decide on which side of a grey level a value falls.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import torch
+from scipy import ndimage
+from torch import Tensor
+
+SIZE = 32  # pixels a side
+ONE_PASS, TWO_PASSES = 40, 22  # binary digits of a weight: 8 + 40 and 8 + 2 * 22 are fewer than the 53 of float64
+
+
+def rounded(weights: np.ndarray, digits: int) -> Tensor:
+    """float64, to multiples of 2^-digits; the largest of each row makes up for what its sum loses, so that white stays white."""
+    units = np.atleast_2d(np.ldexp(weights, digits))
+    whole = np.round(units)
+    rows, largest = np.arange(len(units)), units.argmax(-1)
+    whole[rows, largest] += np.round(units.sum(-1)) - whole.sum(-1)
+    return torch.from_numpy(np.ldexp(whole, -digits).reshape(weights.shape))
+
+
+def separable(images: Tensor, matrix: Tensor) -> Tensor:
+    """The matrix (32, 32) over rows and over columns of (…, 32, 32): float64 of the same shape."""
+    matrix = matrix.to(images.device)
+    return matrix @ (images.double() @ matrix.T)
+
+
+def dense(images: Tensor, matrix: Tensor) -> Tensor:
+    """The matrix (1024, 1024) over all pixels of (…, 32, 32): float64 of the same shape."""
+    return (images.flatten(-2).double() @ matrix.to(images.device).T).view(images.shape)
+
+
+@functools.cache
+def gaussian(sigma: float, mode: str = "nearest", truncate: float = 4.0) -> Tensor:
+    """For `separable`: a Gaussian filter as scikit-image's `gaussian`, which is SciPy's with these defaults."""
+    return rounded(
+        _of_lines(lambda lines: ndimage.gaussian_filter(lines, (sigma, 0), mode=mode, truncate=truncate)), TWO_PASSES
+    )
+
+
+@functools.cache
+def zoom(factor: float) -> Tensor:
+    """For `separable`: the middle of the image, bilinearly enlarged to its old size (`clipped_zoom` of the original)."""
+    return rounded(_zoom(factor), TWO_PASSES)
+
+
+def _zoom(factor: float) -> np.ndarray:
+    kept = math.ceil(SIZE / factor)
+    top = (SIZE - kept) // 2
+
+    def enlarge(lines: np.ndarray) -> np.ndarray:
+        large = ndimage.zoom(lines[top : top + kept], (factor, 1), order=1)
+        surplus = (len(large) - SIZE) // 2
+        return large[surplus : surplus + SIZE]
+
+    return _of_lines(enlarge)
+
+
+@functools.cache
+def zooms(stop: float) -> Tensor:
+    """For `dense`: the mean of the image and of its zooms by 1, 1.01, … below `stop`; the original counts the image twice."""
+    factors = np.arange(1, stop, 0.01)
+    total = np.eye(SIZE**2) + sum(np.kron(matrix, matrix) for matrix in map(_zoom, factors))
+    return rounded(total / (len(factors) + 1), ONE_PASS)
+
+
+@functools.cache
+def disk(radius: float, alias_blur: float) -> Tensor:
+    """For `dense`: a disk, blurred by a 3x3 Gaussian against aliasing; the image is mirrored at its border pixels."""
+    y, x = np.mgrid[-8:9, -8:9]
+    flat = (x**2 + y**2 <= radius**2).astype(np.float32)
+    kernel = cv2.GaussianBlur(flat / flat.sum(), ksize=(3, 3), sigmaX=alias_blur)
+    units = np.eye(SIZE**2).reshape(-1, SIZE, SIZE)
+    seen = ndimage.correlate(units, kernel[None].astype(float), mode="mirror")  # pixel, by the unit image it looks at
+    return rounded(seen.reshape(SIZE**2, SIZE**2).T, ONE_PASS)
+
+
+def _of_lines(operation: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """The matrix of an operation on the lines of an image that treats every column alike."""
+    return operation(np.eye(SIZE))
