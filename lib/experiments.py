@@ -1,5 +1,6 @@
 """Every experiment of the book by its name: the function that lists its trials at a scale."""
 
+from lib.common_corruptions import experiments as common_corruptions
 from lib.depth import experiments as depth
 from lib.empirical_results import experiments as empirical_results
 from lib.fixup import experiments as fixup
@@ -12,5 +13,6 @@ EXPERIMENTS = {
     **imagenet.EXPERIMENTS,
     **depth.EXPERIMENTS,
     **input_dimension.EXPERIMENTS,
+    **common_corruptions.EXPERIMENTS,
 }
 MEASURED = {"figure-01": "01-batch-norm", "gradient-growth": "01-batch-norm"}  # those without trials, and their chapters

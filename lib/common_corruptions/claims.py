@@ -1,0 +1,281 @@
+"""The claims of appendix C about common corruptions, and ours beside them.
+
+All of them, with their rules and margins, were written before any network was tested on a corrupted image.
+"""
+
+from collections.abc import Callable, Iterable
+
+import pandas as pd
+
+from lib.claims import Claim, direction, effect, equality, number
+from lib.common_corruptions.experiments import EXPERIMENT_OF, GENERATED, OFFICIAL, metric
+from lib.corruptions import CATEGORIES, CORRUPTIONS, SEVERITIES
+from lib.paper import Reported, stated
+from lib.report import Get, Measure
+
+PRINTED = {  # as the paper writes them in Table 13 and its text
+    "gaussian_noise": "Gaussian",
+    "impulse_noise": "Impulse",
+    "shot_noise": "Shot",
+    "speckle_noise": "Speckle",
+    "contrast": "Contrast",
+    "spatter": "Spatter",
+    "jpeg_compression": "JPEG",
+    "pixelate": "Pixelate",
+    "snow": "Snow",
+    "zoom_blur": "Zoom",
+}
+TOP_FIVE = ("gaussian_noise", "impulse_noise", "shot_noise", "speckle_noise", "contrast")  # the columns of Table 13
+NOISE = tuple(corruption.__name__ for corruption in CATEGORIES["noise"])
+NULL = 1.5  # points of accuracy that still count as no difference: the printed -0.2, and its ±
+NETWORKS = {"vgg8": "VGG8", "vgg13": "VGG13", "wrn28": "WRN-28-10"}
+WITHOUT = {"vgg8": "none", "vgg13": "none", "wrn28": "fixup-he"}  # the WRN's "Fixup" as the code very probably had it
+
+
+def arm(model: str, norm: str, corrupted: str = GENERATED) -> dict:
+    """Networks by their settings: `norm` is "batch" or `WITHOUT[model]`; `corrupted` is where the images come from."""
+    return {"experiment": EXPERIMENT_OF[corrupted], "model": model, "norm": norm}
+
+
+def accuracy(
+    networks: dict, corruptions: Iterable[str], severities: Iterable[int] = SEVERITIES, *, by_batch: bool = False
+) -> Measure:
+    """The mean over these severities of each of these corruptions; NaN for a seed that lacks one."""
+    metrics = [metric(f"{name} {severity}", by_batch) for name in corruptions for severity in severities]
+    return lambda get: pd.concat([get(m, networks) for m in metrics], axis=1).mean(axis=1, skipna=False)
+
+
+def clean(networks: dict, *, by_batch: bool = False) -> Measure:
+    return lambda get: get(metric(by_batch=by_batch), networks)
+
+
+def gap(
+    model: str,
+    corruptions: Iterable[str],
+    corrupted: str = GENERATED,
+    severities: Iterable[int] = SEVERITIES,
+    *,
+    by_batch: bool = False,
+) -> Measure:
+    """Points of accuracy, without - with batch norm; the latter normalised by the corrupted batch where `by_batch`."""
+    without = accuracy(arm(model, WITHOUT[model], corrupted), corruptions, severities)
+    with_it = accuracy(arm(model, "batch", corrupted), corruptions, severities, by_batch=by_batch)
+    return lambda get: without(get) - with_it(get)
+
+
+def _extreme(which: Callable, measures: list[Measure]) -> Measure:
+    """The least or the largest of several measures, seed by seed."""
+    return lambda get: which(pd.concat([measure(get) for measure in measures], axis=1))
+
+
+def _least(values: pd.DataFrame) -> pd.Series:
+    return values.min(axis=1, skipna=False)
+
+
+def _largest(values: pd.DataFrame) -> pd.Series:
+    return values.max(axis=1, skipna=False)
+
+
+def _each_severity(model: str, name: str, severities: Iterable[int], corrupted: str) -> list[Measure]:
+    return [gap(model, (name,), corrupted, (severity,)) for severity in severities]
+
+
+def _top_five(model: str, corrupted: str) -> Measure:
+    """By how much the least of the five gaps is larger than the largest of the others, all without their signs."""
+
+    def measure(get: Get) -> pd.Series:
+        sizes = {name: gap(model, (name,), corrupted)(get).abs() for name in CORRUPTIONS}
+        five = [sizes.pop(name) for name in TOP_FIVE]
+        return _least(pd.concat(five, axis=1)) - _largest(pd.concat(sizes.values(), axis=1))
+
+    return measure
+
+
+def _spread(model: str, corrupted: str) -> Measure:
+    """How much farther a network with batch norm is from the mean of its like on noise than one without, seed by seed."""
+
+    def away(norm: str, get: Get) -> pd.Series:
+        found = [accuracy(arm(model, norm, corrupted), (name,))(get) for name in NOISE]
+        return sum((values - values.mean()).abs() for values in found) / len(found)
+
+    return lambda get: away("batch", get) - away(WITHOUT[model], get)
+
+
+def sign(words: str) -> Reported:
+    """For a statement without a number: what counts is that the effect is positive."""
+    return Reported(1.0, None, "percent_points", words)
+
+
+def _gaps(model: str, names: Iterable[str], corrupted: str) -> list[Claim]:
+    return [
+        Claim(
+            f"{NETWORKS[model]}: batch norm costs accuracy on {PRINTED[name]}",
+            "appendix C",
+            measure=gap(model, (name,), corrupted),
+            **effect(stated(f"{NETWORKS[model]}: noBN minus BN, {PRINTED[name]}")),
+        )
+        for name in names
+    ]
+
+
+def vgg8(corrupted: str) -> list[Claim]:
+    return [
+        *_gaps("vgg8", (*TOP_FIVE, "spatter", "jpeg_compression", "pixelate"), corrupted),
+        Claim(
+            "VGG8: mean accuracy over all corruptions with batch norm, which the paper calls mCE",
+            "appendix C",
+            measure=accuracy(arm("vgg8", "batch", corrupted), CORRUPTIONS),
+            **number(stated("VGG8 mean CIFAR-10-C accuracy (called mCE), BN")),
+        ),
+        Claim(
+            "VGG8: the same without batch norm",
+            "appendix C",
+            measure=accuracy(arm("vgg8", "none", corrupted), CORRUPTIONS),
+            **number(stated("VGG8 mean CIFAR-10-C accuracy (called mCE), no BN")),
+        ),
+        Claim(
+            "VGG8: batch norm costs accuracy in the mean over all corruptions",
+            "appendix C",
+            measure=gap("vgg8", CORRUPTIONS, corrupted),
+            **effect(stated("VGG8 mCE gap")),
+        ),
+        Claim(
+            "VGG8: the five corruptions of Table 13 are those with the largest gaps (least of them - largest of the others)",
+            "appendix C, Table 13",
+            measure=_top_five("vgg8", corrupted),
+            **direction(sign("the five largest")),
+        ),
+    ]
+
+
+def vgg13(corrupted: str) -> list[Claim]:
+    severe = _each_severity("vgg13", "gaussian_noise", (3, 4, 5), corrupted)
+    strongest = _each_severity("vgg13", "impulse_noise", (4, 5), corrupted)
+    return [
+        Claim(
+            "VGG13: batch norm gains clean accuracy",
+            "appendix C",
+            measure=lambda get: (
+                clean(arm("vgg13", "batch", corrupted))(get) - clean(arm("vgg13", WITHOUT["vgg13"], corrupted))(get)
+            ),
+            **effect(stated("VGG13 clean gain due to BN")),
+        ),
+        *_gaps("vgg13", ("gaussian_noise", "impulse_noise", "shot_noise", "speckle_noise"), corrupted),
+        Claim(
+            "VGG13: Gaussian noise of severities 3 to 5, the least gap",
+            "appendix C",
+            measure=_extreme(_least, severe),
+            **effect(stated("VGG13 Gaussian gap at severities 3-5, min")),
+        ),
+        Claim(
+            "VGG13: Gaussian noise of severities 3 to 5, the largest gap",
+            "appendix C",
+            measure=_extreme(_largest, severe),
+            **effect(stated("VGG13 Gaussian gap at severities 3-5, max")),
+        ),
+        Claim(
+            "VGG13: impulse noise of severities 4 and 5, the lesser gap",
+            "appendix C",
+            measure=_extreme(_least, strongest),
+            **effect(stated("VGG13 Impulse gap at severities 4-5, at least")),
+        ),
+        Claim(
+            "VGG13: no difference on Zoom, one end of the list of small ones (without - with batch norm)",
+            "appendix C",
+            measure=gap("vgg13", ("zoom_blur",), corrupted),
+            **equality(stated("VGG13 Zoom blur gap (negative)").printed, 0, NULL),
+        ),
+        Claim(
+            "VGG13: batch norm costs accuracy on Pixelate, the other end of that list",
+            "appendix C",
+            measure=gap("vgg13", ("pixelate",), corrupted),
+            **effect(stated("VGG13 Pixelate gap")),
+        ),
+        Claim(
+            "VGG13: the mean error over all corruptions is smaller without batch norm",
+            "appendix C",
+            measure=gap("vgg13", CORRUPTIONS, corrupted),
+            **effect(stated("VGG13 mCE reduction without BN")),
+        ),
+    ]
+
+
+def wrn(corrupted: str) -> list[Claim]:
+    return [
+        *_gaps("wrn28", ("gaussian_noise", "impulse_noise", "shot_noise", "speckle_noise"), corrupted),
+        Claim(
+            "WRN-28-10: batch norm costs accuracy on JPEG",
+            "appendix C",
+            measure=gap("wrn28", ("jpeg_compression",), corrupted),
+            **effect(stated("WRN-28-10: Fixup minus BN, JPEG")),
+        ),
+        *(
+            Claim(
+                f"WRN-28-10: batch norm gains accuracy on {PRINTED[name]}",
+                "appendix C",
+                measure=lambda get, name=name: -gap("wrn28", (name,), corrupted)(get),
+                **effect(stated(f"WRN-28-10: BN minus Fixup, {PRINTED[name]}")),
+            )
+            for name in ("contrast", "snow", "spatter")
+        ),
+        Claim(
+            "WRN-28-10: the mean error over all corruptions is smaller with Fixup",
+            "appendix C",
+            measure=gap("wrn28", CORRUPTIONS, corrupted),
+            **effect(stated("WRN-28-10 mCE reduction with Fixup")),
+        ),
+        Claim(
+            "WRN-28-10: on noise, networks with batch norm differ more from seed to seed (mean distance from their mean)",
+            "appendix C",
+            measure=_spread("wrn28", corrupted),
+            **direction(
+                sign(
+                    f"standard errors {stated('WRN-28-10 mean SEM of the noise accuracies, BN').printed} "
+                    f"and {stated('WRN-28-10 mean SEM of the noise accuracies, Fixup').printed}"
+                )
+            ),
+        ),
+    ]
+
+
+def beyond(corrupted: str, model: str = "vgg8") -> list[Claim]:
+    """What the paper does not say: fog, which none of its lists names, and batch norm by the corrupted batch."""
+    before, after = gap(model, NOISE, corrupted), gap(model, NOISE, corrupted, by_batch=True)
+    everywhere, adapted = gap(model, CORRUPTIONS, corrupted), gap(model, CORRUPTIONS, corrupted, by_batch=True)
+    name = NETWORKS[model]
+    return [
+        Claim(
+            f"{name}: batch norm costs accuracy on fog",
+            "ours: the paper does not mention fog",
+            measure=gap(model, ("fog",), corrupted),
+            **direction(sign("–")),
+        ),
+        Claim(
+            f"{name}: with the statistics of the corrupted batch, batch norm costs less on noise",
+            "Schneider et al. 2020, Nado et al. 2020, for ImageNet-C",
+            measure=lambda get: before(get) - after(get),
+            **direction(sign("less")),
+        ),
+        Claim(
+            f"{name}: at least half of the cost on noise disappears so (half the cost - what is left)",
+            "ours",
+            measure=lambda get: before(get) / 2 - after(get),
+            **direction(sign("half")),
+        ),
+        Claim(
+            f"{name}: in the mean over all corruptions, batch norm is then the better choice (with it - without)",
+            "ours",
+            measure=lambda get: -adapted(get),
+            **direction(sign("better")),
+        ),
+        Claim(
+            f"{name}: and it is better than by its running averages",
+            "Schneider et al. 2020, Nado et al. 2020, for ImageNet-C",
+            measure=lambda get: everywhere(get) - adapted(get),
+            **direction(sign("better")),
+        ),
+    ]
+
+
+VGG8, VGG13, WRN, BEYOND = vgg8(GENERATED), vgg13(GENERATED), wrn(GENERATED), beyond(GENERATED)
+ON_OFFICIAL = [claim for make in (vgg8, vgg13, wrn, beyond) for claim in make(OFFICIAL)]
