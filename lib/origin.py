@@ -8,6 +8,7 @@ import pandas as pd
 
 from lib.experiments import EXPERIMENTS, MEASURED
 
+COLUMNS = ("device", "precision", "commit", "threads", "torch", "seconds", "data", "record")
 DIGITS = 12  # of a commit or checksum that are shown
 
 

@@ -19,6 +19,7 @@ from lib.verdicts import Estimate
 # of a trial, as a frame has them
 SETTINGS = ("dataset", "image_size", "norm", "init", "batch_size", "lr", "weight_decay", "epochs", "seed")
 ADDED_SETTINGS = {"width": 1.0, "normalization": None}  # which records do not show at these defaults
+COLUMNS = ("scale", "experiment", "model", *SETTINGS, "hidden", *ADDED_SETTINGS, "test_set", "diverged_at", *origin.COLUMNS)
 
 
 def frame(records: list[dict], scale: str, experiment: str = "") -> pd.DataFrame:
@@ -43,7 +44,7 @@ def frame(records: list[dict], scale: str, experiment: str = "") -> pd.DataFrame
         row |= {"diverged_at": record["diverged_at"]} | origin.of_record(record)
         row |= {f"{kind} {label}": v for label, found in record["metrics"].items() for kind, v in found.items()}
         rows.append(row)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=None if rows else COLUMNS)
 
 
 def collect(run: dict[str, list[dict]], scale: str) -> pd.DataFrame:

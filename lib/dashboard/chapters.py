@@ -58,9 +58,9 @@ class Chapter:
                     yield name.lower().replace("_", " "), claim
 
     def results(self, scales: Iterable[str]) -> pd.DataFrame:
-        """All records of these scales; without rows and columns where there are none."""
+        """All records of these scales."""
         frames = [self.frame(records(name, scale), scale, name) for name in self.experiments for scale in scales]
-        return pd.concat([*filter(len, frames)] or [pd.DataFrame()], ignore_index=True)
+        return pd.concat([*filter(len, frames)] or frames, ignore_index=True)
 
 
 def records(experiment: str, scale: str) -> Records:
@@ -76,7 +76,7 @@ CHAPTERS = [
         "01-batch-norm",
         batch_norm,
         [batch_norm_experiments.CIRCLES, batch_norm_experiments.GRADIENTS],
-        frame=lambda records, scale, experiment: batch_norm_experiments.frame(records) if records else pd.DataFrame(),
+        frame=lambda records, scale, experiment: batch_norm_experiments.frame(records),
     ),
     Chapter(
         "02-empirical-results",

@@ -56,7 +56,10 @@ class Row:
 
 
 def rows(scales: Iterable[str] = PUBLISHED) -> list[Row]:
-    """Of all chapters, then what none covers. Raises ValueError where two rows would have one address."""
+    """Of all chapters, then what none covers. Whole tables only with the paper's scale, at which alone numbers are judged.
+
+    Raises ValueError where two rows would have one address.
+    """
     made = [row for chapter in CHAPTERS for row in _of_chapter(chapter, tuple(scales))]
     made += [Row(_slug(u.source, u.text), UNCOVERED, u.text, u.source, reason=u.reason) for u in NOT_COVERED]
     if twice := [anchor for anchor, count in Counter(row.anchor for row in made).items() if count > 1]:
@@ -65,11 +68,9 @@ def rows(scales: Iterable[str] = PUBLISHED) -> list[Row]:
 
 
 def _of_chapter(chapter: Chapter, scales: tuple[str, ...]) -> list[Row]:
-    results = chapter.results(scales)
-    tables = [
-        _of_table(chapter, title, build(results), results, scales) for title, build in chapter.tables.items() if len(results)
-    ]
-    return tables + [_of_claim(chapter, name, claim, results, scales) for name, claim in chapter.claims()]
+    results, tables = chapter.results(scales), chapter.tables if "paper" in scales else {}
+    of_tables = [_of_table(chapter, title, build(results), results, scales) for title, build in tables.items()]
+    return of_tables + [_of_claim(chapter, name, claim, results, scales) for name, claim in chapter.claims()]
 
 
 def _of_claim(chapter: Chapter, name: str, claim: Claim, results: pd.DataFrame, scales: tuple[str, ...]) -> Row:

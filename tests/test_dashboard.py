@@ -1,0 +1,262 @@
+"""The page of claims: complete, addressed, linked, judged by counting, and filtered in a browser."""
+
+import re
+import shutil
+from collections import Counter
+
+import pandas as pd
+import pytest
+from browser import browser, page, watched  # noqa: F401
+from bs4 import BeautifulSoup
+from click.testing import CliRunner
+from common import records_of
+
+from lib import __main__ as cli
+from lib import book, store, verdicts
+from lib.dashboard import chapters, rows
+from lib.dashboard.chapters import CHAPTERS, Chapter
+from lib.dashboard.page import Dashboard
+from lib.dashboard.rows import BEYOND, IN_PART, PAPER, TABLE, UNCOVERED, VERDICTS
+from lib.experiments import EXPERIMENTS, MEASURED
+from lib.input_dimension import claims as input_dimension
+from lib.input_dimension import tables as input_dimension_tables
+
+
+@pytest.fixture(scope="module")
+def published():
+    return rows.rows()
+
+
+@pytest.fixture
+def chapter(monkeypatch):
+    """Chapter 05 alone, with made-up records of its Table 6 at the laptop and the paper scale."""
+
+    def made_up(experiment, scale):
+        return records_of(EXPERIMENTS[experiment], scale, lambda trial, label: 90 - 20 * bool(trial.norm) + trial.seed / 10)
+
+    monkeypatch.setattr(store, "published", made_up)
+    one = Chapter("05-input-dimension", input_dimension, ["table-06"], {"Table 6, MLP": input_dimension_tables.table_06})
+    monkeypatch.setattr(rows, "CHAPTERS", [one])
+    return one
+
+
+def test_every_table_and_figure_of_the_paper_has_a_row(published):
+    places = " ".join(row.source for row in published if row.kind != BEYOND)
+    named = {
+        f"{kind} {number}"
+        for kind, numbers in re.findall(r"(Table|Figure)s? (\d+(?:(?:, | and )\d+)*)", places)
+        for number in re.findall(r"\d+", numbers)
+    }
+    assert named >= {f"Table {number}" for number in range(1, 14)} | {f"Figure {number}" for number in range(1, 8)}
+
+
+def test_every_claim_of_every_chapter_has_a_row(published):
+    texts = Counter((row.chapter, row.text) for row in published)
+    for one in CHAPTERS:
+        claims = [claim for _, claim in one.claims()]
+        assert len(claims) >= 10, one.file
+        assert Counter((one.file, claim.text) for claim in claims) <= texts
+
+
+def test_no_chapter_of_the_book_is_forgotten():
+    numbered = {path.stem for path in book.pages() if path.suffix == ".ipynb" and path.stem[0].isdigit()}
+    assert {one.file for one in CHAPTERS} == numbered
+
+
+def test_addresses_are_distinct_and_fit_for_a_link(published):
+    anchors = [row.anchor for row in published]
+    assert len(set(anchors)) == len(anchors) > 40
+    assert all(re.fullmatch(r"claim-[a-z0-9-]+", anchor) for anchor in anchors)
+
+
+def test_two_rows_of_one_address_are_refused(monkeypatch, chapter):
+    monkeypatch.setattr(rows, "CHAPTERS", [chapter, chapter])
+    with pytest.raises(ValueError, match="word their claims differently"):
+        rows.rows()
+
+
+def test_rows_say_verdict_number_seeds_device_and_command(chapter):
+    by_text = {row.text: row for row in rows.rows()}
+    row = by_text["28 px: batch norm costs accuracy under BIM"]
+    assert (row.kind, row.chapter, row.source, row.paper) == (PAPER, "05-input-dimension", "section 4", "43.8 ± 0.5")
+    assert row.commands == (".venv/bin/python -m lib run table-06 --scale paper",)
+    found = {scale: (f.ours, f.verdict, f.seeds, f.device) for scale, f in row.found.items()}
+    assert found == {
+        "paper": ("20.00 ± 0.00", verdicts.DIRECTION, 5, "a CPU, 2 cores"),
+        "laptop": ("20.00 ± 0.00", verdicts.DIRECTION, 3, "a CPU, 2 cores"),
+    }
+
+
+def test_what_was_not_run_says_so(chapter):
+    row = next(row for row in rows.rows() if row.text.startswith("56 px, λ = 0.01: removing batch norm gains clean"))
+    assert {f.verdict for f in row.found.values()} == {verdicts.NOT_RUN} and {f.seeds for f in row.found.values()} == {0}
+
+
+def test_a_chapter_without_any_record_has_all_its_rows(monkeypatch, chapter):
+    before = [row.anchor for row in rows.rows()]
+    monkeypatch.setattr(store, "published", lambda experiment, scale: [])
+    empty = rows.rows()
+    assert [row.anchor for row in empty] == before
+    assert {f.kind for row in empty for f in row.found.values()} == {verdicts.NOT_RUN, rows.NOT_JUDGED}
+
+
+def test_a_table_counts_its_numbers(chapter):
+    (row,) = (row for row in rows.rows() if row.kind == TABLE)
+    table = input_dimension_tables.table_06(chapter.results(["paper"]))
+    judged = Counter(table.verdict(label, column) for label in table.rows for column in table.columns)
+    assert judged[verdicts.REPRODUCED] == 0 and row.found["paper"].verdict == verdicts.NOT_REPRODUCED
+    assert row.paper == "18 numbers" and row.found["paper"].ours == "0 of 18 numbers"
+    assert row.found["laptop"].verdict == rows.NOT_JUDGED
+
+
+def test_a_table_of_which_some_numbers_agree_is_reproduced_in_part(monkeypatch, chapter):
+    printed = {28: 97.95, 56: 98.19, 84: 98.27}
+
+    def clean_agrees(trial, label):
+        return (printed[trial.image_size] if label == "clean" and not trial.norm else 50.0) + 0.05 * (trial.seed - 2)
+
+    monkeypatch.setattr(store, "published", lambda name, scale: records_of(EXPERIMENTS[name], scale, clean_agrees))
+    (row,) = (row for row in rows.rows() if row.kind == TABLE)
+    assert (row.found["paper"].verdict, row.found["paper"].ours) == (IN_PART, "3 of 18 numbers")
+
+
+def test_what_is_beyond_the_paper_is_told_by_its_source(published):
+    sources = {kind: {row.source for row in published if row.kind == kind} for kind in (PAPER, BEYOND)}
+    assert {"section 4", "Figure 1", "abstract"} & sources[PAPER] and "effect of Table 6" in sources[BEYOND]
+    assert not any(source.startswith(("ours", "effect of")) for source in sources[PAPER])
+    other = [row for row in published if "other baseline" in row.source]
+    assert other and {row.kind for row in other} == {BEYOND}
+
+
+def test_the_summary_adds_up(published):
+    shown = rows.summary(published, "tab-x", "Caption.").rows.set_index("verdict")
+    assert list(shown.index) == ["all", *VERDICTS]
+    assert (shown.loc["all"] == shown.drop("all").sum()).all()
+    claims = [row for row in published if row.kind == PAPER]
+    assert shown.loc["all", "claims of the paper, paper scale"] == len(claims)
+    reproduced = sum(row.found["paper"].verdict == verdicts.REPRODUCED for row in claims)
+    assert shown.loc[verdicts.REPRODUCED, "claims of the paper, paper scale"] == reproduced
+
+
+def test_small_scales_support_a_direction_at_most(published):
+    assert not any(row.found["laptop"].verdict == verdicts.REPRODUCED for row in published if row.kind in (PAPER, BEYOND))
+
+
+def test_a_place_is_not_both_judged_and_said_to_have_no_chapter(published):
+    judged = " ".join(row.source for row in published if row.kind in (PAPER, TABLE))
+    for one in chapters.NOT_COVERED:
+        if one.reason == "no chapter yet":
+            place = re.search(r"(Table|Figure) \d+", one.source)[0]
+            assert not re.search(rf"{place}\b", judged), f"{place} has a chapter now: take it out of NOT_COVERED"
+
+
+@pytest.fixture(scope="module")
+def soup(published):
+    return BeautifulSoup(Dashboard(published).html(), "html.parser")
+
+
+def test_the_page_links_to_chapters_that_are_there(soup):
+    pages = {path.stem for path in book.pages()}
+    links = {link["href"] for link in soup.select("a:not(.anchor)")}
+    assert links and all(link.removesuffix(".html") in pages for link in links)
+    for link in soup.select("a.anchor"):
+        assert link.find_parent("tr")["id"] == link["href"].removeprefix("#")
+
+
+def test_the_page_is_complete_without_its_script(soup, published):
+    assert len(soup.select("tbody tr")) == len(published) and not soup.select("tbody [hidden]")
+    assert soup.form.has_attr("hidden")
+    for tr, row in zip(soup.select("tbody tr"), published, strict=True):
+        text = tr.get_text(" ")
+        assert row.text in text and row.source in text
+        for said in [row.reason] if row.kind == UNCOVERED else [found.verdict for found in row.found.values()]:
+            assert said in text
+
+
+def test_the_page_may_stand_in_markdown(published):
+    assert "\n\n" not in Dashboard(published).html()
+
+
+def test_every_command_names_something_that_can_be_run(published):
+    for command in {command for row in published for command in row.commands}:
+        if found := re.fullmatch(r"\.venv/bin/python -m lib run (\S+) --scale paper", command):
+            assert found[1] in EXPERIMENTS
+        else:
+            chapter = re.fullmatch(r"\.venv/bin/papermill (book/\S+) out\.ipynb --cwd book -p scale paper", command)[1]
+            assert (book.ROOT / chapter).is_file()
+
+
+def test_what_has_no_trials_names_its_chapter():
+    assert not set(MEASURED) & set(EXPERIMENTS)
+    assert all((book.ROOT / "book" / f"{chapter}.ipynb").is_file() for chapter in MEASURED.values())
+
+
+@pytest.fixture
+def opened(published, browser, tmp_path):  # noqa: F811
+    """The table in a page of its own, opened from disk."""
+    (tmp_path / "book").mkdir()
+    shutil.copytree(book.ROOT / "book" / "_static", tmp_path / "_static")
+    path = tmp_path / "book" / "claims.html"
+    path.write_text(f"<!doctype html><html lang=en><meta charset=utf-8><title>x</title>{Dashboard(published).html()}</html>")
+    with watched(browser) as page:  # noqa: F811
+        page.goto(path.as_uri())
+        yield page
+
+
+def visible(page):  # noqa: F811
+    return page.locator("tbody tr:visible")
+
+
+def test_filters_show_what_fits_and_say_how_many(opened, published):
+    said = opened.locator("output")
+    assert said.get_attribute("aria-live") == "polite" and said.text_content() == f"{len(published)} of {len(published)} rows"
+    opened.get_by_label("Chapter").select_option("05-input-dimension")
+    opened.get_by_label("Verdict, paper scale").select_option(verdicts.REPRODUCED)
+    expected = [
+        row.anchor
+        for row in published
+        if row.chapter == "05-input-dimension" and row.found["paper"].kind == verdicts.REPRODUCED
+    ]
+    assert [row.get_attribute("id") for row in visible(opened).all()] == expected != []
+    assert said.text_content() == f"{len(expected)} of {len(published)} rows"
+
+
+def test_filters_work_from_the_keyboard_alone(opened, published):
+    opened.get_by_label("Words").focus()
+    opened.keyboard.type("invariance original")
+    assert 0 < visible(opened).count() < 5
+    opened.keyboard.press("Tab")
+    opened.keyboard.press("Enter")
+    opened.wait_for_function(f"document.querySelector('output').textContent.startsWith('{len(published)} of')")
+    assert visible(opened).count() == len(published)
+
+
+def test_a_link_to_a_claim_shows_it_whatever_the_filters_say(opened, published):
+    opened.get_by_label("Chapter").select_option("05-input-dimension")
+    hidden = next(row for row in published if row.chapter == "01-batch-norm")
+    assert not opened.locator(f"#{hidden.anchor}").is_visible()
+    opened.evaluate(f"location.hash = '{hidden.anchor}'")
+    opened.locator(f"#{hidden.anchor}").wait_for(state="visible")
+
+
+def test_as_text_on_the_command_line(chapter):
+    shown = CliRunner().invoke(cli.main, ["claims", "--scale", "laptop"])
+    assert shown.exit_code == 0, shown.output
+    assert "28 px: batch norm costs accuracy under BIM (section 4): 43.8 ± 0.5" in shown.output
+    assert f"laptop scale: {verdicts.DIRECTION} – 20.00 ± 0.00 – 3 seeds – a CPU, 2 cores" in shown.output
+    assert "paper scale" not in shown.output.partition("not covered")[0]
+
+
+def test_the_quick_scale_is_what_is_finished_here(monkeypatch, chapter):
+    assert not any(row.found["quick"].seeds for row in rows.rows(["quick"]) if row.found)
+    trials = EXPERIMENTS["table-06"]("quick")
+    made_up = records_of(lambda scale: trials, "quick", lambda trial, label: 90 - 20 * bool(trial.norm) + trial.seed / 10)
+    finished = dict(zip((trial.id for trial in trials), made_up, strict=True))
+    monkeypatch.setattr(store, "finished", lambda trial, folder: finished.get(trial.id))
+    (row,) = (row for row in rows.rows(["quick"]) if row.text == "28 px: batch norm costs accuracy under BIM")
+    assert (row.found["quick"].verdict, row.found["quick"].seeds) == (verdicts.DIRECTION, 3)
+
+
+def test_results_are_those_of_the_scales_asked_for(chapter):
+    assert set(chapter.results(["paper"])["scale"]) == {"paper"}
+    assert isinstance(chapter.results(["paper", "laptop"]), pd.DataFrame)
