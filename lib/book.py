@@ -22,6 +22,7 @@ from lib.store import runs_root
 from lib.trials import SCALES
 
 ROOT = Path(__file__).resolve().parent.parent
+MANIFEST = "MANIFEST.sha256"  # of an edition for a class, in which somebody may have worked: a build leaves it alone
 QUICK_CELL_SECONDS = 600  # a cell that takes longer hangs; at the other scales a cell may train for days
 LAUNCH_BRANCH = "launch"  # the book's sources as a publishing workflow prepares them for Colab and Binder
 
@@ -146,8 +147,9 @@ def build(scale: str) -> Path:
         raise BookError(f"unknown scale {scale!r}; allowed: {', '.join(SCALES)}")
     chapters = [page for page in pages() if page.suffix == ".ipynb"]
     build_folder = ROOT / "_build"
-    if build_folder.exists():
-        shutil.rmtree(build_folder)
+    for built in build_folder.glob("*"):
+        if not (built / MANIFEST).exists():
+            shutil.rmtree(built) if built.is_dir() else built.unlink()
     source = copy_sources()
     if scale == "quick":
         # Cheap enough to recompute in every build, so an old result is never shown for the code at hand.

@@ -1,7 +1,8 @@
 """Editions of the book for a class: for students, without solutions; for instructors, with teaching notes.
 
 An edition is a folder with a complete project of its own, whose notebooks run and whose `make book` builds its pages, and with
-those pages built. A manifest of checksums says what was delivered: an edition that somebody has changed is never replaced.
+those pages built. A manifest, as `sha256sum --check` reads it, says what was delivered: an edition that somebody has changed is
+never replaced.
 """
 
 import hashlib
@@ -17,10 +18,9 @@ from pathlib import Path
 import nbformat
 import yaml
 
-from lib.book import ROOT
+from lib.book import MANIFEST, ROOT
 from lib.store import runs_root
 
-MANIFEST = "MANIFEST.sha256"  # as `sha256sum --check` reads it
 NOTES = Path("book", "teaching")
 PROJECT = ("LICENSE", "Makefile", "_config.yml", "_toc.yml", ".gitignore", "requirements.txt", "book", "lib")
 MADE_AGAIN = ("_build", ".venv", "__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".hypothesis")  # by whoever uses it

@@ -89,14 +89,14 @@ def test_no_line_of_a_solution_is_anywhere_in_the_student_edition(student):
 
 
 def test_a_line_left_behind_would_be_found(student, tmp_path):
-    line = next(line for body in bodies(NOTEBOOKS[0]) for line in body.splitlines() if "".join(line.split()) in secrets())
+    line = next(line for body in bodies(CHAPTERS[0]) for line in body.splitlines() if "".join(line.split()) in secrets())
     leaky = shutil.copytree(student, tmp_path / "leaky")
     (leaky / "lib" / "exercises.py").write_text(f"def answer():\n{line}\n")
     assert leaks(leaky)
-    notebook = nbformat.read(in_edition(NOTEBOOKS[0], student), 4)
+    notebook = nbformat.read(in_edition(CHAPTERS[0], student), 4)
     notebook.cells.append(new_code_cell("1", outputs=[new_output("stream", text=line)], execution_count=1))
     shutil.copy(student / "lib" / "exercises.py", leaky / "lib")
-    nbformat.write(notebook, in_edition(NOTEBOOKS[0], leaky))
+    nbformat.write(notebook, in_edition(CHAPTERS[0], leaky))
     assert leaks(leaky)
 
 
@@ -281,6 +281,19 @@ def test_an_edition_as_it_was_delivered_is_replaced(delivered):
     (cell,) = nbformat.read(delivered / "book" / "01-a.ipynb", 4).cells
     assert cell.execution_count is None
     assert not (delivered / "book" / "teaching").exists()
+
+
+def test_building_the_book_leaves_editions_alone(delivered, tmp_path, monkeypatch):
+    (tmp_path / "_build" / "html").mkdir(parents=True)
+    (tmp_path / "_build" / "log.txt").write_text("of an earlier build")
+    edition = delivered.rename(tmp_path / "_build" / "student")
+    before = everything(edition)
+    monkeypatch.setattr(book, "ROOT", tmp_path)
+    monkeypatch.setattr(book, "pages", lambda: [])
+    monkeypatch.setattr(book, "copy_sources", lambda: (tmp_path / "book").mkdir() or tmp_path)
+    monkeypatch.setattr(book, "render", lambda: tmp_path)
+    book.build("laptop")
+    assert list((tmp_path / "_build").iterdir()) == [edition] and everything(edition) == before
 
 
 def test_the_manifest_is_one_that_sha256sum_reads(delivered):
