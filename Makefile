@@ -1,6 +1,7 @@
 # make book [SCALE=quick|laptop|paper]   execute every chapter and build _build/html/index.html
+# make pdf                               print the book to _build/pdf/book.pdf; needs Chromium or Chrome
 # make install                           create .venv with all that the notebooks need
-# make clean                             remove what was built (.venv and finished trials stay)
+# make clean                             remove what was built, editions in _build too (.venv and finished trials stay)
 #
 # In the full repository; an edition for students lacks what these need:
 # make test                              unit tests, property tests, every notebook
@@ -15,10 +16,15 @@ python := .venv/bin/python
 # Written last, so an interrupted installation is taken up again.
 installed := .venv/.installed
 
-.PHONY: book install test bench student instructor clean
+.PHONY: book pdf install test bench student instructor clean
 
 book: $(installed)
 	$(python) -m lib build --scale $(SCALE)
+
+# Of the book as it was last built; built first where there is none.
+pdf: $(installed)
+	test -e _build/html/whole-book.html || $(MAKE) book
+	$(python) -m lib pdf
 
 install: $(installed)
 

@@ -9,7 +9,7 @@ import click
 import pandas as pd
 import psutil
 
-from lib import book, checkpoints, cluster, data, editions, runs, store
+from lib import book, checkpoints, cluster, data, editions, one_page, runs, store
 from lib.experiments import EXPERIMENTS
 from lib.status import status as overview
 from lib.trials import SCALES
@@ -44,7 +44,9 @@ class Duration(click.ParamType):
             self.fail(f"{value!r} is too long", param, ctx)
 
 
-scale_option = click.option("--scale", type=click.Choice(SCALES), default="quick", show_default=True, help="How much is computed.")
+scale_option = click.option(
+    "--scale", type=click.Choice(SCALES), default="quick", show_default=True, help="How much is computed."
+)
 experiment_argument = click.argument("experiment", type=click.Choice(list(EXPERIMENTS)))
 
 
@@ -82,6 +84,13 @@ def instructor(output: Path, scale: str) -> None:
 
 
 @main.command()
+def pdf() -> None:
+    """Print the built book to _build/pdf/book.pdf, with Chromium or Chrome."""
+    html = book.ROOT / "_build" / "html"
+    click.echo(f"The book on paper: {one_page.pdf(html, html.parent / 'pdf' / 'book.pdf')}")
+
+
+@main.command()
 @experiment_argument
 @scale_option
 @click.option("--seeds", type=Seeds(), help="Which ones, as 0-4 or 0,2.  [default: all of the scale]")
@@ -110,6 +119,17 @@ def status() -> None:
 
 
 @main.command()
+@click.option("--scale", type=click.Choice(SCALES), help="One scale alone.  [default: those that are published]")
+def claims(scale: str | None) -> None:
+    """What became of every claim of the paper, by the published records; at the quick scale by those finished here."""
+    from lib.dashboard import page, rows  # the modules of all chapters take a second, and only this command needs them
+
+    collected = rows.rows([scale] if scale else rows.PUBLISHED)
+    click.echo(page.Dashboard(collected).text() + "\n")
+    click.echo(rows.summary(collected, "", "").rows.to_string(index=False))
+
+
+@main.command()
 @experiment_argument
 @click.option("--scale", type=click.Choice(["laptop", "paper"]), required=True, help="The quick scale is never published.")
 def publish(experiment: str, scale: str) -> None:
@@ -126,5 +146,12 @@ if __name__ == "__main__":
         raise SystemExit(error.exit_code) from None
     except click.Abort:
         raise SystemExit(130) from None
-    except (book.BookError, cluster.ClusterError, data.DataError, editions.EditionError, store.RunError) as error:
+    except (
+        book.BookError,
+        cluster.ClusterError,
+        data.DataError,
+        editions.EditionError,
+        one_page.PrintError,
+        store.RunError,
+    ) as error:
         raise SystemExit(f"Error: {error}") from None

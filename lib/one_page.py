@@ -13,7 +13,7 @@ from bs4 import BeautifulSoup, Tag
 
 NAME = "whole-book.html"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-ONLY_ON_SCREEN = "a.headerlink, .skip-link"
+ONLY_ON_SCREEN = "a.headerlink, .api-source, details.origin"  # links to one's own place; what is too long for paper
 
 
 class PrintError(RuntimeError):
@@ -105,7 +105,7 @@ def pdf(html: Path, path: Path) -> Path:
         if os.geteuid() == 0:  # in a container; Chromium refuses to sandbox itself for root
             options.append("--no-sandbox")
         command = [browser, *options, (html / NAME).as_uri()]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True)
     if not path.is_file():
         raise PrintError(f"{browser} has not written {path}:\n{done.stderr}")
     return path

@@ -40,8 +40,10 @@ def visit_display(self, node: nodes.math_block) -> None:
         self.body.append(f'<span class="eqno">({get_node_equation_number(self, node)})')
         self.add_permalink_ref(node, _("Link to this equation"))
         self.body.append("</span>")
+    # The theme lets the keyboard reach what scrolls in a box of this class.
+    self.body.append('<div class="pst-scrollable-table-container">')
     self.body.append(to_mathml(node, as_block=True))
-    self.body.append("</div>")
+    self.body.append("</div></div>")
     raise nodes.SkipNode
 
 
