@@ -18,7 +18,7 @@ from pathlib import Path
 import nbformat
 import yaml
 
-from lib.book import MANIFEST, ROOT
+from lib.book import MANIFEST, ROOT, pages
 from lib.store import runs_root
 
 NOTES = Path("book", "teaching")
@@ -111,9 +111,9 @@ def _copy(names: tuple[str, ...], project: Path) -> None:
 def _for_instructors(project: Path) -> None:
     """Everything, and the teaching notes as pages of the book."""
     _copy((".pytest.ini", "README.md", "tests"), project)
+    names = ["overview", *(page.stem for page in pages(project))]
+    listed = [{"file": (NOTES / name).as_posix()} for name in names if (project / NOTES / f"{name}.md").is_file()]
     toc = yaml.safe_load((project / "_toc.yml").read_text())
-    notes = sorted((project / NOTES).glob("*.md"), key=lambda path: (path.stem != "overview", path.stem))
-    listed = [{"file": path.relative_to(project).with_suffix("").as_posix()} for path in notes]
     toc["parts"].append({"caption": "Teaching notes", "chapters": listed})
     (project / "_toc.yml").write_text(yaml.safe_dump(toc, sort_keys=False, allow_unicode=True))
 
@@ -122,9 +122,9 @@ def _for_students(project: Path) -> None:
     """No solutions, no teaching notes, no tests, which would say what is right."""
     shutil.copy(project / NOTES / "for-students" / "README.md", project)
     shutil.rmtree(project / NOTES)
-    pages = [path for suffix in ("md", "ipynb") for path in (project / "book").rglob(f"*.{suffix}")]
-    removed = set().union(*(targets_of_solutions(text) for page in pages for text in texts(page)))
-    for page in pages:
+    sources = [path for suffix in ("md", "ipynb") for path in (project / "book").rglob(f"*.{suffix}")]
+    removed = set().union(*(targets_of_solutions(text) for page in sources for text in texts(page)))
+    for page in sources:
         _rewrite(page, lambda text: without_references(without_solutions(text), removed))
 
 

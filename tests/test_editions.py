@@ -18,8 +18,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from lib import __main__ as cli
 from lib import book, editions
 
-CHAPTERS = [page for page in book.pages() if page.stem[0].isdigit()]
 NOTEBOOKS = [page for page in book.pages() if page.suffix == ".ipynb"]
+CHAPTERS = [page for page in NOTEBOOKS if any("{exercise}" in text for text in editions.texts(page))]
 TEACHES = ("## Time needed", "## What goes wrong", "## Discussion questions", "## Answers in outline")
 LONG = 20  # characters of a line, without spaces, that is not found elsewhere by chance
 LARGE = 7  # expressions within an expression, the same
@@ -249,11 +249,11 @@ def delivered(tmp_path, monkeypatch):
     (root / "tests").mkdir()
     for name in ("LICENSE", "Makefile", "_config.yml", ".gitignore", "requirements.txt", "README.md", ".pytest.ini"):
         (root / name).write_text(name)
-    (root / "_toc.yml").write_text("format: jb-book\nroot: book/intro\nparts: []\n")
+    (root / "_toc.yml").write_text("format: jb-book\nroot: book/intro\nparts:\n  - chapters:\n    - file: book/01-a\n")
     (root / "book" / "intro.md").write_text(f"# Intro\n\n{EXERCISE}\n{SOLVED}\nAs {{ref}}`sol-a` says.\n")
     cells = [new_markdown_cell(SOLVED), new_code_cell("print(1)", metadata={"tags": ["exercise"]}, execution_count=3)]
     nbformat.write(new_notebook(cells=cells), root / "book" / "01-a.ipynb")
-    for name in ("overview", "01-a", "for-students/README"):
+    for name in ("overview", "01-a", "02-of-no-page", "for-students/README"):
         (root / "book" / "teaching" / f"{name}.md").write_text(f"# {name}\n")
     monkeypatch.setattr(editions, "ROOT", root)
 
@@ -377,7 +377,7 @@ def test_the_pages_are_built_by_the_edition_itself_with_the_finished_runs_of_the
 def test_notes_are_listed_in_the_book_of_instructors(delivered):
     output = delivered.parent / "instructor"
     editions.deliver("instructor", output, "quick")
-    (part,) = yaml.safe_load((output / "_toc.yml").read_text())["parts"]
+    _, part = yaml.safe_load((output / "_toc.yml").read_text())["parts"]
     assert [chapter["file"] for chapter in part["chapters"]] == ["book/teaching/overview", "book/teaching/01-a"]
     assert (output / "README.md").read_text() == "README.md" and (output / "tests").is_dir()
 
