@@ -1,0 +1,158 @@
+"""Every computed inconsistency is there in the paper's numbers, and would not be found in a paper without it."""
+
+import math
+
+import pytest
+from common import records_of
+
+from lib import inconsistencies, paper, store
+from lib.evidence import appendices, input_dimension, networks
+from lib.evidence.printed import rounded
+from lib.inconsistencies import BY_READING, BY_RUNS, COMPUTED, INCONSISTENCIES
+from lib.input_dimension.experiments import table_11
+from lib.paper import reported
+
+COMPUTED_ONES = [one.evidence for one in INCONSISTENCIES if callable(one.evidence)]
+
+# For each, numbers that a paper without the inconsistency would have: (table, column, part of the row, value, error).
+CORRECTED = {
+    networks.double_digits: [
+        *(
+            ("1", "Noise", {"BN": False}, "99", "1"),
+            ("3", "Noise", {"BN": False}, "99", "1"),
+            ("2", "Noise", {"BN": False}, "99", "1"),
+        ),
+        *(("4", "Noise", {"BN": False, "L": depth}, "99", "1") for depth in (8, 11)),
+        *(("5", "Noise", {"BN": False, "model": f"VGG-{depth}"}, "99", None) for depth in (11, 13, 16, 19)),
+    ],
+    networks.noise_strength: [("13", "Gaussian", {"model": "VGG8", "variant": "BN"}, "80", "1.5")],
+    networks.prose_of_tables_1_and_2: [("prose", "value", {"claim": "CIFAR-10 VGG8: BN loss on BIM-l2"}, "13", "1")],
+    networks.noise_on_imagenet: [("5", "Noise", {"model": f"VGG-{depth}", "BN": True}, "40.00", None) for depth in (16, 19)],
+    networks.resnet18: [("5", "Clean", {"model": "ResNet18"}, "89.08", None)],
+    networks.contained_ball: [("9", "CIFAR-10 BIM-l2", {"variant": "BN"}, "14", "0.9")],
+    input_dimension.damage: [("11", "loss eps=0.05", {"sqrt_d": 56, "lambda": 0}, "1.2", "0.006")],
+    input_dimension.all_image_widths: [("11", "loss eps=0.05", {"sqrt_d": 112, "lambda": 0}, "3.90", "0.02")],
+    input_dimension.root_five: [("prose", "value", {"claim": "MLP sqrt_d=28: BN loss on BIM-linf"}, "43.8", "1.1")],
+    input_dimension.clean_difference: [
+        ("prose", "value", {"claim": "MLP sqrt_d=28: clean difference due to BN"}, "0.07", "0.05")
+    ],
+    input_dimension.two_factors_with_size: [("prose", "value", {"claim": "MLP: (28, no BN) minus (84, BN), BIM"}, "42", "1")],
+    input_dimension.caption_of_table_6: [("prose", "value", {"claim": "MLP: (28, no BN) minus (84, BN), BIM"}, "60.6", "1.0")],
+    input_dimension.two_factors_with_decay: [
+        ("prose", "value", {"claim": "MLP sqrt_d=56: (no BN, lambda=0.01) minus (BN, lambda=0), BIM"}, "44.6", "1.1")
+    ],
+    input_dimension.added_test_error: [
+        ("prose", "value", {"claim": "MLP sqrt_d=56, lambda=0.01, BN: increase of test error"}, "1.99", "0.04")
+    ],
+    input_dimension.other_end: [
+        ("prose", "value", {"claim": "MLP sqrt_d=84: (no BN, lambda=0.0225) minus (BN, lambda=0), BIM"}, "81.8", "0.5")
+    ],
+    input_dimension.relative_errors: [
+        ("12", "acc eps=0.1", {"sqrt_d": 28, "BN": True}, "0.34", "0.01"),
+        ("12", "acc eps=0.1", {"sqrt_d": 56, "BN": True}, "0.13", "0.01"),
+        ("12", "acc eps=0.1", {"sqrt_d": 84, "BN": True}, "0.09", "0.01"),
+        ("12", "acc eps=0.1", {"sqrt_d": 84, "BN": False}, "0.71", "0.02"),
+    ],
+    input_dimension.ratio_row: [("12", "acc Clean", {"sqrt_d": 28, "BN": True}, "97.88", "0.09")],
+    input_dimension.last_digits: [("12", "acc Noise", {"sqrt_d": 84, "BN": False}, "1.014", "0.004")],
+    input_dimension.impossible_errors: [("11", "acc eps=0.1", {"sqrt_d": 112, "lambda": 0}, "0.10", "0.02")],
+    input_dimension.wrong_row: [("11", "acc eps=0.1", {"sqrt_d": 112, "lambda": 0}, "0.10", "0.09")],
+    input_dimension.baseline: [("11", "acc eps=0.1", {"sqrt_d": 28, "lambda": 0}, "49.7", "0.3")],
+    appendices.coarse_errors: [
+        ("8", column, {"L": depth}, "80.5", "0.1") for depth in (11, 13, 16) for column in ("Noise", "BIM-linf", "BIM-l2")
+    ],
+    appendices.prose_of_table_9: [("prose", "value", {"claim": "WRN: Fixup minus BN, CIFAR-10 noise"}, "11.5", "1.9")],
+    appendices.null_and_slight: [("9", "CIFAR-10 BIM-linf", {"variant": "BN"}, "13.2", "0.5")],
+    appendices.other_sign: [("9", "CIFAR-10 BIM-linf", {"variant": "BN"}, "7.2", "0.5")],
+    appendices.hidden_sign: [
+        ("10", "accuracy", {"acc_type": "Top 1", "target": "VGG-13", "target_BN": True, "source_BN": True}, "40.8", None)
+    ],
+    appendices.prose_of_table_13: [("prose", "value", {"claim": "VGG8: noBN minus BN, Impulse"}, "7.6", "0.8")],
+    appendices.accuracies_called_errors: [
+        ("prose", "value", {"claim": "VGG8 mean CIFAR-10-C accuracy (called mCE), no BN"}, "27.1", "0.7"),
+        ("prose", "value", {"claim": "VGG8 mean CIFAR-10-C accuracy (called mCE), BN"}, "29.0", "0.6"),
+    ],
+    appendices.top_five: [("13", "Contrast", {"model": "VGG13", "variant": "BN"}, "60.0", "0.5")],
+    appendices.same_networks: [("13", "Clean", {"model": "VGG8", "variant": "BN"}, "89.0", "0.1")],
+    appendices.without_errors: [("prose", "value", {"claim": "Adversarial circles noisy test accuracy, BN"}, "94.83", "0.10")],
+}
+OF_SETTINGS = {networks.dashed_line, appendices.last_drop}  # which no printed number decides
+
+
+@pytest.fixture
+def correct(monkeypatch):
+    """Puts other numbers in place of printed ones."""
+
+    def put(corrections):
+        records = [dict(record) for record in paper._records()]
+        for table, column, row, value, error in corrections:
+            (found,) = (
+                r
+                for r in records
+                if r["table"] == table and r["column"] == column and row.items() <= r["row"].items() and r["value"] is not None
+            )
+            found |= {"value": value, "error": error}
+        monkeypatch.setattr(paper, "_records", lambda: records)
+
+    return put
+
+
+@pytest.mark.parametrize("evidence", COMPUTED_ONES, ids=lambda evidence: evidence.__name__)
+def test_it_is_there_in_the_printed_numbers(evidence):
+    assert evidence().holds, evidence().found
+
+
+@pytest.mark.parametrize("evidence", CORRECTED, ids=lambda evidence: evidence.__name__)
+def test_it_would_not_be_found_in_a_paper_without_it(evidence, correct):
+    correct(CORRECTED[evidence])
+    assert not evidence().holds, evidence().found
+
+
+def test_each_is_tried_both_ways():
+    assert set(COMPUTED_ONES) == set(CORRECTED) | OF_SETTINGS
+
+
+def test_the_dashed_line_of_a_right_derivative_is_no_inconsistency(monkeypatch):
+    monkeypatch.setattr(networks.theory, "gradient_growth_as_plotted", networks.theory.gradient_growth)
+    assert not networks.dashed_line().holds
+
+
+def test_a_training_to_the_last_drop_is_no_inconsistency(monkeypatch):
+    monkeypatch.setattr(appendices, "EPOCHS", 200)
+    assert not appendices.last_drop().holds
+
+
+def test_our_runs_alone_tell_of_the_baseline(monkeypatch):
+    """Of made-up runs that agree with the printed row without weight decay, none is left."""
+    made_up = records_of(table_11, "paper", lambda trial, label: 53.9 + (trial.seed - 2) / 10)
+    monkeypatch.setattr(store, "published", lambda experiment, scale: made_up)
+    assert not input_dimension.baseline().holds
+
+
+def test_the_numbers_of_some_by_hand():
+    """Worked out from the paper's tables without the code above."""
+    assert "text ± 0.5, tables ± 1.14, over √5 ± 0.5" in input_dimension.root_five().found
+    assert math.hypot(0.9, 0.7) / math.sqrt(5) == pytest.approx(0.51, abs=0.005)
+    assert "0.13 ± 0.09, should be 0.129 ± 0.012" in input_dimension.relative_errors().found
+    assert 8.6 / 66.7 * math.hypot(0.8 / 8.6, 0.9 / 66.7) == pytest.approx(0.012, abs=0.0005)
+    assert "VGG8, impulse: text 7.5 ± 0.8, tables 7.6 ± 0.8" in appendices.prose_of_table_13().found
+    added = (1.802 * 0.646 - 1.011 * 0.268) / (0.646 - 0.268)
+    assert f"56 px: total 1.80 to 2.45, added {added:.2f} to" in input_dimension.damage().found
+    assert "better with it: 3 of 4" in networks.noise_on_imagenet().found
+    assert "as drawn 22.1, 33.5, 38.9, 41.1; by the theorem 19.5, 30.3, 37.1, 40.6" in networks.dashed_line().found
+
+
+def test_rounding_is_to_the_printed_digits():
+    assert rounded(12.94, "12") == "13" and rounded(0.0536, "0.05") == "0.05" and rounded(-0.001, "0.00") == "0.00"
+    assert reported("6", "Clean", sqrt_d=28, BN=False).printed == "97.95 ± 0.08"
+
+
+def test_the_table_has_them_all_and_says_how_each_is_known():
+    shown = inconsistencies.table("tab-x", "Caption.").rows
+    assert len(shown) == len(INCONSISTENCIES) >= 25 and (shown != "").to_numpy().all()
+    for one, how in zip(INCONSISTENCIES, shown["how we know"], strict=True):
+        assert how == (
+            BY_READING if isinstance(one.evidence, str) else BY_RUNS if one.evidence is input_dimension.baseline else COMPUTED
+        )
+    places = list(zip(shown["what"], shown["where"], strict=True))
+    assert len(set(places)) == len(places)
