@@ -60,7 +60,7 @@ def test_every_claim_of_every_chapter_has_a_row(published):
 
 def test_no_chapter_of_the_book_is_forgotten():
     numbered = {path.stem for path in book.pages() if path.suffix == ".ipynb" and path.stem[0].isdigit()}
-    assert {one.file for one in CHAPTERS} == numbered
+    assert {one.file for one in CHAPTERS} >= numbered
 
 
 def test_addresses_are_distinct_and_fit_for_a_link(published):

@@ -25,6 +25,7 @@ CORRECTED = {
         *(("4", "Noise", {"BN": False, "L": depth}, "99", "1") for depth in (8, 11)),
         *(("5", "Noise", {"BN": False, "model": f"VGG-{depth}"}, "99", None) for depth in (11, 13, 16, 19)),
     ],
+    networks.noise_panels: [("figure-2", "Noise", {"BN": False}, "85", "3")],
     networks.noise_strength: [("13", "Gaussian", {"model": "VGG8", "variant": "BN"}, "80", "1.5")],
     networks.prose_of_tables_1_and_2: [("prose", "value", {"claim": "CIFAR-10 VGG8: BN loss on BIM-l2"}, "13", "1")],
     networks.noise_on_imagenet: [("5", "Noise", {"model": f"VGG-{depth}", "BN": True}, "40.00", None) for depth in (16, 19)],

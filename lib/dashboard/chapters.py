@@ -10,6 +10,10 @@ from lib import report, store
 from lib.batch_norm import claims as batch_norm
 from lib.batch_norm import experiments as batch_norm_experiments
 from lib.claims import Claim
+from lib.common_corruptions import claims as common_corruptions
+from lib.common_corruptions import tables as common_corruptions_tables
+from lib.common_corruptions.experiments import EXPERIMENTS as COMMON_CORRUPTIONS
+from lib.common_corruptions.experiments import by_corruption
 from lib.empirical_results import claims as empirical_results
 from lib.empirical_results import tables as empirical_tables
 from lib.empirical_results.experiments import EXPERIMENTS as EMPIRICAL
@@ -25,6 +29,8 @@ from lib.input_dimension import claims as input_dimension
 from lib.input_dimension import tables as input_dimension_tables
 from lib.input_dimension.experiments import EXPERIMENTS as INPUT_DIMENSION
 from lib.report import Comparison
+from lib.spheres import claims as spheres
+from lib.spheres import experiments as spheres_experiments
 
 Records = list[dict]
 
@@ -34,7 +40,8 @@ class Chapter:
     """A chapter of the book, `file` without its folder and suffix.
 
     `module` holds lists of `Claim`, all of which are meant, and `more` those that it makes by a function. `experiments` names the
-    records, of which `frame` makes the data frame that the claims measure. `tables`: the paper's tables by what they are about.
+    records, of which `frame` and, where there are any, `prepare` make the data frame that the claims measure. `tables`: the
+    paper's tables by what they are about.
     `beyond` are lists that have the paper's statements under conditions of ours.
     """
 
@@ -45,6 +52,7 @@ class Chapter:
     more: dict[str, list[Claim]] = field(default_factory=dict)
     beyond: tuple[str, ...] = ()
     frame: Callable[[Records, str, str], pd.DataFrame] = report.frame
+    prepare: Callable[[pd.DataFrame], pd.DataFrame] = lambda results: results
 
     @property
     def number(self) -> str:
@@ -60,7 +68,8 @@ class Chapter:
     def results(self, scales: Iterable[str]) -> pd.DataFrame:
         """All records of these scales."""
         frames = [self.frame(records(name, scale), scale, name) for name in self.experiments for scale in scales]
-        return pd.concat([*filter(len, frames)] or frames, ignore_index=True)
+        found = pd.concat([*filter(len, frames)] or frames, ignore_index=True)
+        return self.prepare(found) if len(found) else found
 
 
 def records(experiment: str, scale: str) -> Records:
@@ -76,7 +85,7 @@ CHAPTERS = [
         "01-batch-norm",
         batch_norm,
         [batch_norm_experiments.CIRCLES, batch_norm_experiments.GRADIENTS],
-        frame=lambda records, scale, experiment: batch_norm_experiments.frame(records),
+        frame=lambda records, *_: batch_norm_experiments.frame(records),
     ),
     Chapter(
         "02-empirical-results",
@@ -124,6 +133,15 @@ CHAPTERS = [
         },
         beyond=("linear other baseline",),
     ),
+    Chapter(
+        "06-corruptions",
+        common_corruptions,
+        COMMON_CORRUPTIONS,
+        {"Table 13, common corruptions of CIFAR-10": common_corruptions_tables.table_13},
+        beyond=("on official",),
+        prepare=by_corruption,
+    ),
+    Chapter("07-spheres", spheres, [spheres_experiments.FIGURE], frame=lambda records, *_: spheres_experiments.frame(records)),
 ]
 
 
@@ -169,20 +187,10 @@ NOT_COVERED = [
     ),
     Uncovered(
         "batch norm limits the depth at which networks can be trained, the more the smaller the mini-batch",
-        "section 2, Figure 2",
+        "section 3, appendix A.4, Figure 2",
         "no chapter yet",
     ),
-    Uncovered("longer training does not lift that limit", "section 2, Figure 3", "no chapter yet"),
-    Uncovered(
-        "on common corruptions batch norm costs accuracy, most of all on noise",
-        "appendix C, Table 13",
-        "no chapter yet",
-    ),
-    Uncovered(
-        "on two concentric spheres, networks with batch norm train worse or not at all, and are less accurate on noise",
-        "appendix D, Figure 6",
-        "no chapter yet",
-    ),
+    Uncovered("longer training does not lift that limit", "appendix A.4, Figure 3", "no chapter yet"),
     Uncovered(
         "batch norm changes how a layer of two units spreads the digits during training",
         "appendix E, Figure 7",

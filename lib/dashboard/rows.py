@@ -19,7 +19,7 @@ IN_PART = "reproduced in part"  # of a table, whose numbers are judged one by on
 NOT_JUDGED = "numbers are not judged"  # at the other scales than the paper's
 INCONCLUSIVE = "inconclusive"
 VERDICTS = (verdicts.REPRODUCED, verdicts.DIRECTION, verdicts.NOT_REPRODUCED, INCONCLUSIVE, verdicts.NOT_RUN)
-OF_THE_PAPER = re.compile(r"(abstract|section|appendix|footnote|Tables?|Figures?)\b")
+OF_THE_PAPER = re.compile(r"(abstract|section|appendix|footnote|tables?|figures?)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -14,18 +14,33 @@ from lib.paper import reported, stated
 
 SEVERITIES = 5  # of each corruption of CIFAR-10-C, which Table 13 averages over
 STRONGEST_GAUSSIAN = 0.10  # standard deviation in pixels at the last of them (Hendrycks and Dietterich 2019)
-FITTED = 16  # over the logarithm of the growth gives the depths of the dashed line (the first author's blog)
+READ = {"depths": range(15, 41, 5), "batch sizes": (25, 100, 250)}  # of Figure 2, where the networks with batch norm train
 
 
 def dashed_line() -> Evidence:
     sizes = np.array([5, 10, 25, 100])
     depths = {
-        "as drawn": FITTED / np.log(theory.gradient_growth_as_plotted(sizes)),
-        "by the theorem": FITTED / np.log(theory.gradient_growth(sizes)),
+        "as drawn": theory.trainable_depth(theory.gradient_growth_as_plotted(sizes)),
+        "by the theorem": theory.trainable_depth(theory.gradient_growth(sizes)),
     }
     shown = "; ".join(f"{name} {', '.join(f'{depth:.1f}' for depth in found)}" for name, found in depths.items())
-    found = f"depth at batches of {', '.join(map(str, sizes))}, with the factor {FITTED} that was fitted: {shown}"
+    found = f"depth at batches of {', '.join(map(str, sizes))}, with the factor {theory.FITTED_LOG_RATIO:g} that was fitted: {shown}"
     return Evidence(found, bool((depths["as drawn"] > depths["by the theorem"]).all()))
+
+
+def noise_panels() -> Evidence:
+    """Colours read off Figure 2: of accuracy on noise with batch norm, and of the range without."""
+    without = reported("figure-2", "Noise", BN=False)
+    cells = [
+        reported("figure-2", "Noise", BN=True, L=depth, B=size) for depth in READ["depths"] for size in READ["batch sizes"]
+    ]
+    above = sum(cell.value > without.value for cell in cells)
+    low, high = min(cell.value for cell in cells), max(cell.value for cell in cells)
+    found = (
+        f"read off the colours, {min(READ['depths'])} to {max(READ['depths'])} layers: {low:.0f} to {high:.0f} with batch norm, "
+        f"{without.printed} without; higher with it in {above} of {len(cells)} places"
+    )
+    return Evidence(found, 2 * above > len(cells))
 
 
 def noise_strength() -> Evidence:
