@@ -151,11 +151,16 @@ def _mnist_m(photo: str, split: str, root: Path) -> tuple[np.ndarray, np.ndarray
     return np.abs(patches.astype(np.int16) - digits).astype(np.uint8), labels
 
 
-def _patches(photo: str, count: int, seed: int) -> np.ndarray:
-    """Random squares of one of scikit-learn's two photographs: uint8 (count, 32, 32, 3)."""
+def photograph(name: str) -> Image.Image:
+    """One of scikit-learn's two, `china.jpg` or `flower.jpg`, in colour, 640x427."""
     package = importlib.metadata.distribution("scikit-learn")  # found without importing it, which takes most of a second
-    with Image.open(package.locate_file(f"sklearn/datasets/images/{photo}")) as file:
-        picture = np.asarray(file)
+    with Image.open(package.locate_file(f"sklearn/datasets/images/{name}")) as file:
+        return file.convert("RGB")
+
+
+def _patches(photo: str, count: int, seed: int) -> np.ndarray:
+    """Random squares of a photograph: uint8 (count, 32, 32, 3)."""
+    picture = np.asarray(photograph(photo))
     chance = np.random.RandomState(seed)  # whose numbers are the same in every version of NumPy
     top, left = (chance.randint(size - 31, size=(count, 1, 1)) for size in picture.shape[:2])
     side = np.arange(32)

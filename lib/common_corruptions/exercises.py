@@ -1,0 +1,39 @@
+"""Checks for the exercises of chapter 06."""
+
+import math
+from collections.abc import Callable
+
+from lib.exercises import Hint, called, check, number
+
+GAUSSIAN = (0.04, 0.06, 0.08, 0.09, 0.10)  # standard deviation of Gaussian noise by severity, for pixels in [0, 1]
+
+
+@check
+def check_same_noise(nearest_severity: Callable) -> None:
+    """Exercise 1: `nearest_severity(normalized, channel_std, sigmas)`, of Gaussian noise as strong as noise on normalised pixels."""
+    for normalized, channel_std in ((0.2, 0.2), (0.31, 0.2), (0.5, 0.2), (0.25, 0.31), (0.25, 0.36), (1.0, 0.2), (0.1, 0.2)):
+        answer = number(called(nearest_severity, normalized, channel_std, GAUSSIAN), "return one severity, from 1 to 5.")
+        if answer not in range(1, 6):
+            raise Hint("a severity is a whole number from 1 to 5; the first of the standard deviations is that of severity 1.")
+        distances = [abs(sigma - normalized * channel_std) for sigma in GAUSSIAN]
+        if not math.isclose(distances[int(answer) - 1], min(distances), abs_tol=1e-12):
+            raise Hint(
+                "normalised pixels were divided by the standard deviation of their channel. How large is the noise before that?"
+            )
+
+
+@check
+def check_mce(mce: Callable) -> None:
+    """Exercise 2: `mce(errors, reference)`, for dictionaries of lists of five errors by corruption."""
+    errors = {"fog": [10.0, 12.0, 15.0, 20.0, 38.0], "snow": [20.0, 22.0, 25.0, 30.0, 33.0]}
+    reference = {"fog": [20.0, 24.0, 30.0, 40.0, 76.0], "snow": [20.0, 22.0, 25.0, 30.0, 33.0]}
+    if not math.isclose(number(called(mce, errors, errors)), 100, rel_tol=1e-9):
+        raise Hint("a network that is its own reference has an mCE of 100 percent.")
+    if not math.isclose(number(called(mce, errors, reference)), 75, rel_tol=1e-9):
+        raise Hint(
+            "half the reference's errors on one of two corruptions, the same on the other: what is the mean of the two ratios?"
+        )
+    uneven = {"fog": [1.0, 1.0, 1.0, 1.0, 96.0], "snow": [50.0] * 5}
+    expected = 100 * sum(sum(uneven[name]) / sum(reference[name]) for name in uneven) / len(uneven)
+    if not math.isclose(number(called(mce, uneven, reference)), expected, rel_tol=1e-9):
+        raise Hint("sum over the five severities before you divide, and average over corruptions after it.")

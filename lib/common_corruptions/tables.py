@@ -1,0 +1,202 @@
+"""The tables of chapter 06: the paper's 13 beside ours, and those the paper does not have."""
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from lib.claims import minus
+from lib.common_corruptions.claims import NETWORKS, PRINTED, TOP_FIVE, WITHOUT, accuracy, arm, clean, gap
+from lib.common_corruptions.experiments import GENERATED
+from lib.corruptions import CATEGORIES, CORRUPTIONS
+from lib.paper import Reported, reported, stated
+from lib.report import Column, Comparison, Measure, Table, by_scale, measured
+
+WORDS = {"none": "no batch norm", "batch": "batch norm", "fixup-he": "Fixup as the code had it"}
+VARIANTS = {"none": "noBN", "batch": "BN", "fixup-he": "Fixup(one BN)"}  # as the paper has them
+IMAGES = {"generated": "corrupted here", "official": "the files of CIFAR-10-C"}
+
+
+def in_words(name: str) -> str:
+    """`gaussian_noise` as `Gaussian noise`."""
+    words = name.replace("_", " ").replace("jpeg", "JPEG").replace("gaussian", "Gaussian")
+    return words[0].upper() + words[1:]
+
+
+def printed(model: str, norm: str, column: str) -> Reported | None:
+    """The paper's number in Table 13."""
+    try:
+        return reported("13", column, model=NETWORKS[model], variant=VARIANTS[norm])
+    except KeyError:
+        return None
+
+
+def table_13(results: pd.DataFrame, corrupted: str = GENERATED) -> Comparison:
+    rows = {
+        f"{NETWORKS[model]}, {WORDS[norm]}": arm(model, norm, corrupted)
+        for model in NETWORKS
+        for norm in (WITHOUT[model], "batch")
+    }
+    columns = [
+        _column("Clean", clean),
+        *(_column(PRINTED[name], lambda networks, n=name: accuracy(networks, (n,))) for name in TOP_FIVE),
+    ]
+    return Comparison(results, rows, columns)
+
+
+def _column(title: str, measure: Callable[[dict], Measure]) -> Column:
+    return Column(
+        title,
+        find=lambda results, scale, networks: measured(measure(networks), results, scale),
+        paper=lambda networks: printed(networks["model"], networks["norm"], title),
+    )
+
+
+def _cells(corruptions, model: str, corrupted: str) -> dict[str, Measure]:
+    with_it = arm(model, "batch", corrupted)
+    return {
+        WORDS[WITHOUT[model]]: accuracy(arm(model, WITHOUT[model], corrupted), corruptions),
+        "batch norm": accuracy(with_it, corruptions),
+        "gap": gap(model, corruptions, corrupted),
+        "batch norm, by corrupted batch": accuracy(with_it, corruptions, by_batch=True),
+        "gap left": gap(model, corruptions, corrupted, by_batch=True),
+    }
+
+
+def categories(results: pd.DataFrame, name: str, caption: str, corrupted: str = GENERATED, model: str = "vgg8") -> Table:
+    """Mean accuracies by category, clean ones above them."""
+    with_it, without = arm(model, "batch", corrupted), arm(model, WITHOUT[model], corrupted)
+    unharmed = {
+        WORDS[WITHOUT[model]]: clean(without),
+        "batch norm": clean(with_it),
+        "gap": lambda get: clean(without)(get) - clean(with_it)(get),
+        "batch norm, by corrupted batch": clean(with_it, by_batch=True),
+        "gap left": lambda get: clean(without)(get) - clean(with_it, by_batch=True)(get),
+    }
+    rows = {"clean": unharmed}
+    for category, members in CATEGORIES.items():
+        names = [corruption.__name__ for corruption in members]
+        rows[f"{category} ({len(names)})"] = _cells(names, model, corrupted)
+    rows[f"all {len(CORRUPTIONS)}"] = _cells(list(CORRUPTIONS), model, corrupted)
+    return by_scale(results, name, caption, rows)
+
+
+def nineteen(
+    results: pd.DataFrame, scale: str, name: str, caption: str, corrupted: str = GENERATED, model: str = "vgg8"
+) -> Table:
+    """Every corruption at one scale, with what the paper says of its gap."""
+    rows = {in_words(c): _cells([c], model, corrupted) for c in CORRUPTIONS}
+    table = by_scale(results[results["scale"] == scale], name, caption, rows)
+    said = {in_words(c): gap_in_print(c, model) for c in CORRUPTIONS}
+    table.rows.insert(2, "paper's gap", [said[row].printed if said[row] else "–" for row in table.rows["row"]])
+    return Table(
+        name, table.caption, table.rows.drop(columns="source").rename(columns={"row": "corruption"}), results=table.results
+    )
+
+
+def gap_in_print(name: str, model: str) -> Reported | None:
+    """What the paper says batch norm costs on a corruption, in its text or else by its Table 13."""
+    if name not in PRINTED:
+        return None
+    for claim in (f"{NETWORKS[model]}: noBN minus BN, {PRINTED[name]}", f"{NETWORKS[model]}: Fixup minus BN, {PRINTED[name]}"):
+        try:
+            return stated(claim)
+        except KeyError:
+            continue
+    without, with_it = (printed(model, norm, PRINTED[name]) for norm in (WITHOUT[model], "batch"))
+    return minus(without, with_it) if without else None
+
+
+def mean_errors(results: pd.DataFrame, name: str, caption: str, corrupted: str = GENERATED, model: str = "vgg8") -> Table:
+    """The paper's mCE, a plain mean error; and the benchmark's, with our network without batch norm in AlexNet's place."""
+    without, with_it = arm(model, WITHOUT[model], corrupted), arm(model, "batch", corrupted)
+    kinds = {
+        WORDS[WITHOUT[model]]: (without, False),
+        "batch norm": (with_it, False),
+        "batch norm, by corrupted batch": (with_it, True),
+    }
+    rows = {
+        label: {
+            "clean error": lambda get, n=networks, b=by_batch: 100 - clean(n, by_batch=b)(get),
+            "mean error (the paper's mCE)": lambda get, n=networks, b=by_batch: 100 - accuracy(n, CORRUPTIONS, by_batch=b)(get),
+            "mCE, reference: no batch norm": relative_mce(networks, without, by_batch=by_batch),
+        }
+        for label, (networks, by_batch) in kinds.items()
+    }
+    return by_scale(results, name, caption, rows)
+
+
+def relative_mce(networks: dict, reference: dict, *, by_batch: bool = False) -> Measure:
+    """100 times the mean over corruptions of the error, summed over severities, over that of the reference, seed by seed."""
+
+    def measure(get) -> pd.Series:
+        ratios = [
+            (100 - accuracy(networks, (name,), by_batch=by_batch)(get)) / (100 - accuracy(reference, (name,))(get))
+            for name in CORRUPTIONS
+        ]
+        return 100 * sum(ratios) / len(ratios)
+
+    return measure
+
+
+def slips(name: str, caption: str) -> Table:
+    """Where appendix C and its own Table 13 disagree, or what it leaves out: print alone, no run of ours."""
+
+    def of_table(model: str, column: str) -> Reported:
+        return minus(printed(model, WITHOUT[model], column), printed(model, "batch", column))
+
+    without, with_it = (stated(f"VGG8 mean CIFAR-10-C accuracy (called mCE), {norm}") for norm in ("no BN", "BN"))
+    named = {PRINTED[c] for c in PRINTED}
+    rows = [
+        (
+            "VGG8: gap on Impulse",
+            stated("VGG8: noBN minus BN, Impulse").printed,
+            f"Table 13: {of_table('vgg8', 'Impulse').printed}",
+        ),
+        (
+            "VGG13: gap on Speckle",
+            stated("VGG13: noBN minus BN, Speckle").printed,
+            f"Table 13: {of_table('vgg13', 'Speckle').printed}",
+        ),
+        (
+            "WRN-28-10: gain of batch norm on Contrast",
+            stated("WRN-28-10: BN minus Fixup, Contrast").printed,
+            f"Table 13: {-of_table('wrn28', 'Contrast').value:.1f}",
+        ),
+        (
+            "VGG8: mCE, an error, with and without batch norm",
+            f"{with_it.printed}, {without.printed}",
+            "they are accuracies: mean errors are "
+            f"{100 - with_it.value:.1f} and {100 - without.value:.1f}, and batch norm's is the larger one",
+        ),
+        (
+            "the five corruptions with the largest gaps (Table 13)",
+            ", ".join(PRINTED[c] for c in TOP_FIVE),
+            f"of VGG8 alone. Contrast has the other sign with VGG13 ({of_table('vgg13', 'Contrast').printed}) and WRN "
+            f"({of_table('wrn28', 'Contrast').printed}), whose gap on JPEG, {stated('WRN-28-10: Fixup minus BN, JPEG').printed}, "
+            "is not in the table",
+        ),
+        (
+            "corruptions the text calls a coin toss, or lists",
+            f"numbers for {len(named)} of {len(CORRUPTIONS)}",
+            "fog stands in none of its lists",
+        ),
+        (
+            "three networks in one table",
+            "one comparison",
+            "three recipes: 150 epochs at one learning rate (VGG8), 350 epochs with drops (VGG13), 150 epochs of another code (WRN)",
+        ),
+    ]
+    return Table(name, caption, pd.DataFrame(rows, columns=["what", "printed", "against it"]))
+
+
+def constants(name: str, caption: str) -> Table:
+    """How the corruptions are sorted, and which of them are extra: in the files, not in the benchmark's own fifteen."""
+    rows = [
+        {
+            "category": category,
+            "in the benchmark": ", ".join(in_words(corruption.__name__) for corruption in members[:-1]),
+            "extra": in_words(members[-1].__name__),
+        }
+        for category, members in CATEGORIES.items()
+    ]
+    return Table(name, caption, pd.DataFrame(rows))
