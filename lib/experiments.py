@@ -15,4 +15,8 @@ EXPERIMENTS = {
     **input_dimension.EXPERIMENTS,
     **common_corruptions.EXPERIMENTS,
 }
-MEASURED = {"figure-01": "01-batch-norm", "gradient-growth": "01-batch-norm"}  # those without trials, and their chapters
+MEASURED = {  # those without trials, and their chapters
+    "figure-01": "01-batch-norm",
+    "gradient-growth": "01-batch-norm",
+    "figure-06": "07-spheres",
+}

@@ -66,7 +66,7 @@ def _short(commit: str) -> str:
 def _ranges(seeds: pd.Series) -> str:
     """`0-4,7`, as the command line takes them."""
     found = pd.Series(sorted(seeds.unique()))
-    runs = found.groupby(found - range(len(found)))
+    runs = found.groupby(found - found.index)  # what a run of seeds has in common
     return ",".join(f"{run.min()}-{run.max()}" if len(run) > 1 else f"{run.min()}" for _, run in runs)
 
 

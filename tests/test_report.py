@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from common import record, records_of
 
-from lib import report, verdicts
+from lib import measurements, origin, report, verdicts
 from lib.claims import minus
 from lib.claims import table as claims_table
 from lib.input_dimension import claims, experiments, tables
@@ -126,7 +126,14 @@ def test_either_baseline_stands_beside_the_printed_one(results):
 
 @pytest.mark.parametrize(
     ("found", "shown"),
-    [([92.42, 92.5, 92.46], "92.46 ± 0.02"), ([50, 60], "55 ± 5"), ([0.2681, 0.2684], "0.2682 ± 0.0002"), ([3.0], "3.00"), ([], "–"), ([1, 1], "1.00 ± 0.00")],
+    [
+        ([92.42, 92.5, 92.46], "92.46 ± 0.02"),
+        ([50, 60], "55 ± 5"),
+        ([0.2681, 0.2684], "0.2682 ± 0.0002"),
+        ([3.0], "3.00"),
+        ([], "–"),
+        ([1, 1], "1.00 ± 0.00"),
+    ],
 )
 def test_numbers_are_shown_to_the_first_digit_of_their_error(found, shown):
     assert report.number(verdicts.Estimate.of(found)) == shown
@@ -186,7 +193,9 @@ def test_differences_of_printed_numbers_combine_their_errors():
     cost = minus(reported("6", "eps=0.1", sqrt_d=28, BN=False), reported("6", "eps=0.1", sqrt_d=28, BN=True))
     assert cost.value == pytest.approx(43.8) and cost.error == pytest.approx(np.hypot(0.9, 0.7))
     assert cost.printed == "43.8 ± 1.1"
-    without_errors = minus(stated("invariance examples correct, weight decay"), stated("invariance examples correct, batch norm"))
+    without_errors = minus(
+        stated("invariance examples correct, weight decay"), stated("invariance examples correct, batch norm")
+    )
     assert (without_errors.printed, without_errors.error) == ("12", None)
 
 
@@ -218,3 +227,95 @@ def test_published_records_of_what_was_not_run_now_are_shown_at_any_scale(monkey
     assert len(report.collect({"table-11": [], "table-06": []}, "laptop")) == len(trials)
     fresh = [record(trial, clean=60.0) for trial in trials]
     assert set(report.collect({"table-11": fresh}, "laptop")["accuracy clean"]) == {60.0}
+
+
+def with_provenance(trial: Trial, **more) -> dict:
+    made_up = record(trial, clean=50.0 + trial.seed)
+    made_up["provenance"] |= {
+        "commit": "0123456789abcdef-dirty",
+        "threads": 2,
+        "torch": "2.6.0",
+        "train_seconds": 1000.0,
+        "evaluate_seconds": 234.5,
+        "data": {"train": "f" * 64, "mnist": "e" * 64},
+    } | more
+    return made_up
+
+
+@pytest.fixture
+def traced() -> pd.DataFrame:
+    trials = experiments.table_06("paper", seeds=3, sizes=(28,))
+    return report.frame([with_provenance(trial) for trial in trials if trial.seed != 1], "paper", "table-06")
+
+
+def test_where_numbers_come_from_is_told_for_each_experiment_and_scale(traced):
+    quick = traced.assign(scale="quick", commit="f" * 40)
+    shown = origin.table(pd.concat([traced, quick], ignore_index=True))
+    assert shown["scale"].tolist() == ["paper", "quick"]
+    assert shown.iloc[0].to_dict() == {
+        "scale": "paper",
+        "experiment": "table-06",
+        "command": ".venv/bin/python -m lib run table-06 --scale paper --seeds 0,2",
+        "commit": "0123456789ab-dirty",
+        "seeds": "0,2",
+        "device": "a CPU, 2 cores",
+        "threads": "2",
+        "precision": "fp32",
+        "torch": "2.6.0",
+        "seconds": "4,938",
+        "data, SHA-256": f"train {'f' * 12}, mnist {'e' * 12}",
+    }
+    assert shown.iloc[1]["commit"] == "f" * 12
+
+
+def test_seconds_count_once_a_record_however_many_rows_it_makes(traced):
+    found = {"trial": {}, "seed": 0, "scale": "paper", "experiment": "figure-01", "settings": {"dataset": "two circles"}}
+    found |= {
+        "metrics": {"layer": [0, 1, 2], "norm": ["none"] * 3},
+        "provenance": {"device": "a CPU", "precision": "fp64", "seconds": 30},
+    }
+    shown = origin.table(measurements.frame([found, found | {"seed": 1}]))
+    assert shown["seconds"].tolist() == ["60"] and shown["seeds"].tolist() == ["0-1"]
+    assert shown["command"].tolist() == [".venv/bin/papermill book/01-batch-norm.ipynb out.ipynb --cwd book -p scale paper"]
+
+
+def test_what_records_do_not_say_is_left_out(results):
+    shown = origin.html(origin.table(results.assign(experiment="table-06")))
+    assert "commit" not in shown and "seconds" not in shown and "a CPU, 2 cores" in shown
+
+
+BUILT = {
+    "comparison": lambda found: tables.table_06(found).table("tab-x", "Caption."),
+    "claims": lambda found: claims_table(claims.BATCH_NORM, found, "tab-x", "Caption."),
+    "by scale": lambda found: tables.statistics(found, "tab-x", "Caption."),
+}
+
+
+@pytest.mark.parametrize("build", BUILT.values(), ids=BUILT)
+def test_every_table_of_results_folds_out_to_where_they_come_from(traced, build):
+    shown = build(traced)._repr_mimebundle_()
+    for text in shown["text/markdown"], shown["text/html"]:
+        assert (
+            text.count("<details") == text.count("</details>") == 1
+            and "open" not in text.partition("<details")[2].partition(">")[0]
+        )
+        assert "--seeds 0,2" in text and "0123456789ab-dirty" in text
+    table, _, details = shown["text/markdown"].partition("\n\n<details")
+    assert table.endswith("\n:::") and "\n\n" not in details
+    for told in ("0123456789ab", "4,938", "details"):  # which another run changes
+        assert told not in shown["text/plain"]
+
+
+def test_a_table_tells_only_of_the_rows_it_shows(traced):
+    other = traced.assign(experiment="table-11", model="linear", commit="a" * 40)
+    shown = BUILT["comparison"](pd.concat([traced, other], ignore_index=True)).markdown()
+    assert "table-06" in shown and "table-11" not in shown and "a" * 12 not in shown
+
+
+def test_a_table_of_no_results_folds_out_to_nothing(traced):
+    assert "details" not in tables.slips("tab-x", "Caption.").markdown()
+    assert "details" not in BUILT["comparison"](traced.iloc[:0]).markdown()
+
+
+def test_what_is_told_is_escaped(traced):
+    assert "&lt;script&gt;" in BUILT["comparison"](traced.assign(device="<script>")).origin()
