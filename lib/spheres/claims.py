@@ -139,7 +139,7 @@ SPEED = [
 NOISE = [
     Claim(
         f"{said}, {when_said}",
-        "Appendix D",
+        "appendix D",
         measure=noisy(statistics, when),
         **number(NOISY[_norm(statistics)]),
     )
@@ -152,7 +152,7 @@ NOISE = [
 ] + [
     Claim(
         f"batch norm costs accuracy on noisy points (points), {said} averages, {when_said}",
-        "Appendix D",
+        "appendix D",
         measure=difference(noisy("none", when), noisy(said, when)),
         **effect(minus(NOISY["none"], NOISY["batch"])),
     )

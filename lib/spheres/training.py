@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from lib import data
 from lib.models import cross_entropy, initialize
-from lib.spheres.averages import Averages
+from lib.spheres.averages import Averages, norm_layers
 from lib.spheres.points import noisy, spheres
 
 NORMS = ("batch", "none")
@@ -79,3 +79,26 @@ def train(
             loss += losses.detach().sum(1)
             right += (logits.argmax(2) == labels[batch]).sum(1)
         yield loss / len(labels), 100 * right / len(labels)
+
+
+def learn(momentum: float | None, seed: int = 0, lr: float = 0.01, units: int = 200, epochs: int = 60) -> nn.Sequential:
+    """The textbook loop: one small network with batch norm that learns the circles, in evaluation mode.
+
+    `momentum` is that of torch's running averages: None for cumulative ones.
+    """
+    own = network("batch", seed, units)
+    for layer in norm_layers(own):
+        layer.momentum = momentum
+    points, labels = circles(seed)
+    optimizer, order = torch.optim.SGD(own.parameters(), lr), data.generator(seed, "order")
+    for _ in range(epochs):
+        for batch in torch.randperm(len(labels), generator=order).split(BATCH_SIZE):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(own(points[batch]), labels[batch]).backward()
+            optimizer.step()
+    return own.eval()
+
+
+def circles(seed: int) -> tuple[Tensor, Tensor]:
+    """The training points (1000, 2) of a seed and their labels (1000,)."""
+    return spheres(TRAIN_POINTS, data.generator(seed, "noise"))
