@@ -11,7 +11,7 @@ import pandas as pd
 from lib import theory, verdicts
 from lib.claims import Claim, effect, equality
 from lib.depth.experiments import DEPTHS
-from lib.depth.grid import ABOVE, BIM, CHANCE, CLEAN, GAIN, LONGER_GAIN, LOW, NOISE, depth_reached, zone
+from lib.depth.grid import ABOVE, BIM, CHANCE, CLEAN, GAIN, LONGER_GAIN, LOW, NOISE, depth_reached, line, zone
 from lib.paper import Reported, reported
 from lib.report import Get, Measure
 
@@ -53,12 +53,8 @@ def reached(batch_size: int) -> Measure:
 
 def log_ratio(batch_size: int) -> Measure:
     """By what the second moment of gradients grows over that depth at initialisation, says the theorem: its logarithm."""
-    layers = _line(batch_size) / theory.FITTED_LOG_RATIO  # over which it grows by e
+    layers = line(batch_size) / theory.FITTED_LOG_RATIO  # over which it grows by e
     return lambda get: reached(batch_size)(get) / layers
-
-
-def _line(batch_size: int) -> float:
-    return float(theory.trainable_depth(theory.gradient_growth(batch_size)))
 
 
 def read_off(column: str, depths, batch_sizes=READ_SIZES) -> Reported:
@@ -144,7 +140,7 @@ BATCH_SIZE = [
         f"the depth reached with batches of {SMALL}, as a part of that with {LARGE}, is what the theorem says",
         "section 2, Figure 2",
         measure=lambda get: reached(SMALL)(get) / reached(LARGE)(get),
-        **equality("formula", round(_line(SMALL) / _line(LARGE), 2), 0.1),
+        **equality("formula", round(line(SMALL) / line(LARGE), 2), 0.1),
     ),
 ]
 

@@ -27,7 +27,7 @@ TENS = (10, 20, 30, 40, 50)
 SIZES = tuple(range(25, 251, 25))
 DEPTH_SCALES = {
     "quick": Scale(
-        "mnist-5k", seeds=3, epochs=3, width=48, lr=5e-4, depths=(10, 25, 40), batch_sizes=(50, 250), longer=(250,), bim_steps=5,
+        "mnist-5k", seeds=3, epochs=3, width=48, lr=5e-4, depths=(10, 20, 45), batch_sizes=(50, 250), longer=(250,), bim_steps=5,
     ),
     "laptop": Scale(
         "mnist", seeds=3, epochs=3, width=128, lr=3e-5, depths=TENS, batch_sizes=(10, 25, 250), longer=(250,), bim_steps=5,

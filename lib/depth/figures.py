@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lib import report, theory
 from lib.depth.claims import FIGURE_2
+from lib.depth.experiments import depth_scale
 from lib.depth.grid import BIM, CLEAN, NOISE, TRAINED
 from lib.verdicts import Estimate
 
@@ -25,11 +26,12 @@ LINES = {  # label: growth of gradients, style
 def heat_maps(results: pd.DataFrame, scale: str, experiment: str = FIGURE_2) -> Figure:
     """Figures 2 and 3: accuracy in percent over batch size and depth, mean over the seeds that count.
 
-    The number is in the cell, with how many networks failed below it; hatched cells were not run.
+    The number is in the cell, with how many networks failed below it; hatched cells of the scale's grid were not run.
     """
-    grid = results[(results["scale"] == scale) & (results["experiment"] == experiment)]
-    depths, sizes = (sorted(grid[name].unique()) for name in ("hidden", "batch_size"))
-    size = (10, 1.6 + 0.62 * len(depths))
+    grid, planned = results[(results["scale"] == scale) & (results["experiment"] == experiment)], depth_scale(scale)
+    depths = sorted({*planned.depths, *grid["hidden"]})
+    sizes = sorted({*(planned.batch_sizes if experiment == FIGURE_2 else planned.longer), *grid["batch_size"]})
+    size = (10, 2 + 0.8 * len(depths))
     figure, axes = plt.subplots(2, 3, figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained")
     for row, (norm, label) in zip(axes, NORMS.items(), strict=True):
         for axis, (metric, title) in zip(row, PANELS.items(), strict=True):
@@ -37,10 +39,8 @@ def heat_maps(results: pd.DataFrame, scale: str, experiment: str = FIGURE_2) -> 
             axis.set_title(f"{title}, {label}", fontsize="medium")
             if norm == "batch":
                 _lines(axis, depths, sizes)
-    for axis in axes[:, 0]:
-        axis.set_ylabel("depth (hidden layers)")
-    for axis in axes[1]:
-        axis.set_xlabel("batch size")
+    figure.supylabel("depth (hidden layers)", fontsize="medium")
+    figure.supxlabel("batch size", fontsize="medium")
     figure.colorbar(image, ax=axes, label="accuracy (%)", shrink=0.7)
     handles, labels = axes[1, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, title="16 / ln λ")
@@ -57,8 +57,9 @@ def _panel(axis: Axes, grid: pd.DataFrame, metric: str, depths: list[int], sizes
         if np.isnan(lost):
             axis.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor="white", edgecolor="grey", hatch="///", linewidth=0))
             continue
-        text = ("" if np.isnan(value) else f"{value:.0f}") + (f"\n{int(lost)} failed" if lost else "")
-        axis.text(x, y, text, ha="center", va="center", fontsize="small", color="white" if value < 55 else "black")
+        lines = [*([] if np.isnan(value) else [f"{value:.0f}"]), *([f"{int(lost)} failed"] if lost else [])]
+        colour = "white" if value < 55 else "black"
+        axis.text(x, y, "\n".join(lines), ha="center", va="center", fontsize="small", color=colour)
     axis.set_xticks(range(len(sizes)), sizes)
     axis.set_yticks(range(len(depths)), depths)
     return image

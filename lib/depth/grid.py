@@ -10,7 +10,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from lib import theory
+from lib import report, theory
 
 CLEAN, NOISE, BIM = ACCURACIES = [f"accuracy {name}" for name in ("clean", "noise-1", "bim-linf-0.1")]
 CHANCE, FAILED = 10.0, 20.0  # percent
@@ -21,9 +21,14 @@ CELL = ["scale", "hidden", "batch_size", "seed"]
 GAIN, LONGER_GAIN = "batch norm's gain: ", "gain of longer training: "  # before the name of a metric
 
 
+def line(batch_size: float) -> float:
+    """The depth at which the line of Figure 2 lies, with the right derivative."""
+    return float(theory.trainable_depth(theory.gradient_growth(batch_size)))
+
+
 def zone(depth: int, batch_size: int) -> str:
-    """Where a depth lies to the line of Figure 2, with the right derivative: up to two thirds of it, up to it, or above."""
-    part = depth / float(theory.trainable_depth(theory.gradient_growth(batch_size)))
+    """Where a depth lies to the line: "low" up to two thirds of it, "near" up to it, or "above"."""
+    part = depth / line(batch_size)
     return LOW if part <= LOW_PART else NEAR if part <= 1 else ABOVE
 
 
@@ -50,6 +55,11 @@ def _less(grid: pd.DataFrame, cell: list[str], of: pd.Series, those: pd.Series, 
     return grid.merge(
         gains.loc[grid[of].set_index(cell).index].set_axis(grid[of].index), "left", left_index=True, right_index=True
     )
+
+
+def largest_scale(results: pd.DataFrame, experiment: str) -> str:
+    """The largest scale at which anything of an experiment was run."""
+    return report.scales_of(results[results["experiment"] == experiment])[0]
 
 
 def depth_reached(accuracies: pd.Series) -> float:

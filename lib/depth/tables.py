@@ -1,0 +1,71 @@
+"""The tables of chapter 04."""
+
+import pandas as pd
+
+from lib import report
+from lib.depth import claims
+from lib.depth.claims import FIGURE_2, READ_DEPTHS, READ_SIZES, arm, log_ratio, over, reached
+from lib.depth.grid import ABOVE, BIM, CLEAN, FAILED, LOW, NEAR, NOISE, line
+from lib.paper import Reported, reported
+from lib.report import Column, Comparison, Table, by_scale, values
+
+COLUMNS = {"Clean": CLEAN, "Noise": NOISE}
+PARTS = {LOW: "up to two thirds of the line", NEAR: "from there to the line", ABOVE: "above the line"}
+
+
+def read_off(results: pd.DataFrame) -> Comparison:
+    """What was read off the paper's Figure 2 beside ours, networks with batch norm."""
+    rows = {f"{depth} layers": arm("batch", hidden=depth) for depth in READ_DEPTHS}
+    return Comparison(results, rows, [_column(*column, size) for column in COLUMNS.items() for size in READ_SIZES])
+
+
+def _column(title: str, metric: str, size: int) -> Column:
+    def find(results: pd.DataFrame, scale: str, settings: dict) -> pd.Series:
+        return values(results, metric, scale, batch_size=size, **settings)
+
+    def paper(settings: dict) -> Reported:
+        return reported("figure-2", title, BN=True, L=settings["hidden"], B=size)
+
+    return Column(f"{title}, B = {size}", find, paper)
+
+
+def parts(results: pd.DataFrame, name: str, caption: str) -> Table:
+    """Means over the three parts of the grid, with and without batch norm."""
+    metrics = {"clean": CLEAN, "noise": NOISE, "BIM": BIM}
+    rows = {
+        f"{words}, {label}": {title: over(metric, norm, zone=part) for title, metric in metrics.items()}
+        for part, words in PARTS.items()
+        for norm, label in (("none", "no batch norm"), ("batch", "batch norm"))
+    }
+    return by_scale(results, name, caption, rows)
+
+
+def depths_reached(results: pd.DataFrame, name: str, caption: str) -> Table:
+    """Up to which depth networks with batch norm train, for each batch size, and by what gradients have grown over it."""
+    sizes = sorted(results[results["experiment"] == FIGURE_2]["batch_size"].unique())
+    rows = {
+        f"B = {size}, line at {line(size):.1f}": {"depth reached": reached(size), "depth x ln λ": log_ratio(size)}
+        for size in sizes
+    }
+    return by_scale(results, name, caption, rows)
+
+
+def failed(results: pd.DataFrame, name: str, caption: str) -> Table:
+    """How many networks were run, and how many fell under the rule of `lib.depth.grid`."""
+    rows = []
+    for scale in report.scales_of(results):
+        for experiment, found in results[results["scale"] == scale].groupby("experiment"):
+            plain, normed = (found[found["norm"] == norm] for norm in ("none", "batch"))
+            rows.append(
+                {
+                    "scale": scale,
+                    "experiment": experiment,
+                    "without batch norm": len(plain),
+                    "failed, left out": int(plain["failed"].sum()),
+                    "with batch norm": len(normed),
+                    f"below {FAILED:g} %, kept": int((normed[CLEAN] < FAILED).sum()),
+                }
+            )
+    used = [arm(norm, experiment) for norm in ("none", "batch") for experiment in (FIGURE_2, claims.FIGURE_3)]
+    caption = f"{caption} {report.sources(results, used)}."
+    return Table(name, caption, pd.DataFrame(rows), results=report.rows_of(results, used))
