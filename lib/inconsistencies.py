@@ -26,7 +26,7 @@ def table(name: str, caption: str) -> Table:
     lines = []
     for one in INCONSISTENCIES:
         found = one.evidence if isinstance(one.evidence, str) else one.evidence().found
-        lines.append({"what": one.text, "where": one.where, "evidence": found, "how we know": one.how})
+        lines.append({"what": f"{one.text} ({one.where})", "evidence": found, "how we know": one.how})
     return Table(name, caption, pd.DataFrame(lines), "inconsistencies")
 
 

@@ -41,7 +41,7 @@ class Table:
         lines = [f":::{{list-table}} {self.caption}", f":name: {self.name}", ":header-rows: 1"]
         lines += [f":class: {self.css_class}", ""] if self.css_class else [""]
         for cells in [list(self.rows.columns), *self.rows.itertuples(index=False)]:
-            lines += [f"{'*' if i == 0 else ' '} - {_unbroken(str(cell))}" for i, cell in enumerate(cells)]
+            lines += [f"{'*' if i == 0 else ' '} - {unbroken(str(cell))}" for i, cell in enumerate(cells)]
         return "\n".join([*lines, ":::", *(["", self.origin()] if self.origin() else [])])
 
     def html(self) -> str:
@@ -55,7 +55,7 @@ class Table:
         return f"{self.caption}\n\n{self.rows.to_string(index=False)}"
 
 
-def _unbroken(cell: str) -> str:
+def unbroken(cell: str) -> str:
     """With spaces at which no line breaks where a number or a setting would be torn apart."""
     for mark in (" ± ", " = ", " px", "ours, "):
         cell = cell.replace(mark, mark.replace(" ", "\N{NO-BREAK SPACE}"))

@@ -14,6 +14,9 @@ from lib.common_corruptions import claims as common_corruptions
 from lib.common_corruptions import tables as common_corruptions_tables
 from lib.common_corruptions.experiments import EXPERIMENTS as COMMON_CORRUPTIONS
 from lib.common_corruptions.experiments import by_corruption
+from lib.depth import claims as depth
+from lib.depth.experiments import EXPERIMENTS as DEPTH
+from lib.depth.grid import prepared
 from lib.empirical_results import claims as empirical_results
 from lib.empirical_results import tables as empirical_tables
 from lib.empirical_results.experiments import EXPERIMENTS as EMPIRICAL
@@ -120,6 +123,7 @@ CHAPTERS = [
             "Table 10, transferred attacks on ImageNet, top 5": lambda results: imagenet_tables.table_10(results, "top5"),
         },
     ),
+    Chapter("04-depth", depth, DEPTH, prepare=prepared),
     Chapter(
         "05-input-dimension",
         input_dimension,
@@ -185,12 +189,6 @@ NOT_COVERED = [
         "section 4",
         "about the code of another paper; nothing to run",
     ),
-    Uncovered(
-        "batch norm limits the depth at which networks can be trained, the more the smaller the mini-batch",
-        "section 3, appendix A.4, Figure 2",
-        "no chapter yet",
-    ),
-    Uncovered("longer training does not lift that limit", "appendix A.4, Figure 3", "no chapter yet"),
     Uncovered(
         "batch norm changes how a layer of two units spreads the digits during training",
         "appendix E, Figure 7",

@@ -3,6 +3,7 @@
 from html import escape
 
 from lib.dashboard.rows import BEYOND, INCONCLUSIVE, PAPER, TABLE, UNCOVERED, Found, Row
+from lib.table import unbroken
 from lib.verdicts import DIRECTION, NOT_REPRODUCED, REPRODUCED
 
 # Beside the words, never in their place.
@@ -48,7 +49,7 @@ class Dashboard:
         return f'<form class="dashboard-filters" hidden>{"".join(selects)}{text}<button type="reset">Show all</button>{count}</form>'
 
     def _row(self, row: Row, heads: list[str]) -> str:
-        cells = [_cell(_claim(row), "th", "rowheader", heads[0]), _cell(escape(row.paper), label=heads[1])]
+        cells = [_cell(_claim(row), "th", "rowheader", heads[0]), _cell(escape(unbroken(row.paper)), label=heads[1])]
         if row.kind == UNCOVERED:
             reason = f"{_verdict(UNCOVERED)}: {escape(row.reason)}"
             cells.append(_cell(reason, label="Ours", span=len(self.scales)))
@@ -93,7 +94,7 @@ def _claim(row: Row) -> str:
 
 
 def _found(found: Found) -> str:
-    details = escape(", ".join(_details(found)))
+    details = escape(unbroken(", ".join(_details(found))))
     return _verdict(found.verdict, found.kind) + (f"<div>{details}</div>" if details else "")
 
 
