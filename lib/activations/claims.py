@@ -53,7 +53,7 @@ def negative(paper: str = "negative") -> dict:
 INITIALLY = [
     Claim(
         f"the classes are easier to separate with batch norm: {what}, with - without it (points)",
-        "Appendix E",
+        "appendix E",
         measure=with_minus_without(metric, UNTRAINED_NETWORKS, INITIAL),
         **positive(),
     )
@@ -61,13 +61,13 @@ INITIALLY = [
 ] + [
     Claim(
         "distances between classes are larger with batch norm, with - without it",
-        "Appendix E",
+        "appendix E",
         measure=with_minus_without("distance", UNTRAINED_NETWORKS, INITIAL),
         **positive(),
     ),
     Claim(
         "and larger relative to the spread within classes, with - without it",
-        "Appendix E, read strictly",
+        "appendix E, read strictly",
         measure=with_minus_without("relative distance", UNTRAINED_NETWORKS, INITIAL),
         **positive(),
     ),
@@ -85,13 +85,13 @@ INITIALLY = [
 SUDDENNESS = [
     Claim(
         "with batch norm there is no phase transition: steepest later fall of the loss - fall at the start (nats an epoch)",
-        "Appendix E",
+        "appendix E",
         measure=once_learned("late fall", "batch", EARLY),
         **negative(),
     ),
     Claim(
         "without batch norm there is one: the same (nats an epoch)",
-        "Appendix E",
+        "appendix E",
         measure=once_learned("late fall", "none", EARLY),
         **positive(),
     ),

@@ -1,9 +1,7 @@
 """The experiments of Appendix E at each scale: one network watched to the end, more of them at the start, many untrained."""
 
 import functools
-from dataclasses import replace
 
-from lib import measurements
 from lib.activations import geometry
 from lib.measurements import Measurement
 
@@ -34,13 +32,3 @@ def experiments(scale: str) -> list[Measurement]:
         )
         for name, epochs, seeds in zip((FIGURE, EARLY, INITIAL), EPOCHS[scale], SEEDS[scale], strict=True)
     ]
-
-
-def publish(scale: str = "paper", seeds: int | None = None) -> None:
-    """Run what is missing at a scale and publish it with the book; `seeds` networks of each kind are trained to the end.
-
-    The network of the pictures comes first.
-    """
-    figure, *others = experiments(scale)
-    for measurement in (replace(figure, seeds=1), *others, replace(figure, seeds=seeds or figure.seeds)):
-        measurements.publish(measurement)

@@ -113,8 +113,9 @@ def network_of(train: data.Dataset, seed: int, norm: str, hidden: str) -> nn.Seq
 
 def split(network: nn.Sequential) -> tuple[nn.Sequential, nn.Sequential]:
     """The layers up to the one of two units, before its ReLU, and all that follow."""
-    place = next(i for i, layer in enumerate(network) if isinstance(layer, nn.Linear) and layer.out_features == UNITS)
-    return network[: place + 1], network[place + 1 :]
+    units = next(i for i, layer in enumerate(network) if isinstance(layer, nn.Linear) and layer.out_features == UNITS)
+    relu = next(i for i, layer in enumerate(network) if i > units and isinstance(layer, nn.ReLU))
+    return network[:relu], network[relu:]
 
 
 def snapshot(network: nn.Sequential, train: data.Dataset, test: data.Dataset, epoch: int, statistics: str) -> Snapshot:

@@ -67,7 +67,7 @@ def separability(train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, 
     the scale of the plane, and the second on no affine map of it.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # collinear points: the discriminant then lies along their line
+        warnings.simplefilter("ignore")  # collinear points: the discriminant then lies along their line
         linear = LinearDiscriminantAnalysis().fit(train, train_labels)
     nearest = KNeighborsClassifier(NEIGHBOURS).fit(train, train_labels)
     found = {"neighbours": nearest, "linear": linear}
