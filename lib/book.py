@@ -17,14 +17,13 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from sphinx_external_toc.parsing import parse_toc_yaml
 
-from lib import one_page, what_ran
+from lib import launch, one_page, what_ran
 from lib.store import runs_root
 from lib.trials import SCALES
 
 ROOT = Path(__file__).resolve().parent.parent
 MANIFEST = "MANIFEST.sha256"  # of an edition for a class, in which somebody may have worked: a build leaves it alone
 QUICK_CELL_SECONDS = 600  # a cell that takes longer hangs; at the other scales a cell may train for days
-LAUNCH_BRANCH = "launch"  # the book's sources as a publishing workflow prepares them for Colab and Binder
 
 
 class BookError(RuntimeError):
@@ -114,12 +113,15 @@ def copy_sources(root: Path = ROOT) -> Path:
 
 
 def launch_buttons(environment: Mapping[str, str]) -> dict:
-    """Options of the theme for buttons that open a chapter elsewhere; none outside a workflow, which knows the address."""
+    """Options of the theme for buttons that open a chapter on Colab or Binder.
+
+    None outside a workflow of GitHub: only there is it known where the repository is.
+    """
     if not (repository := environment.get("GITHUB_REPOSITORY")):
         return {}
     return {
         "repository_url": f"https://github.com/{repository}",
-        "repository_branch": LAUNCH_BRANCH,
+        "repository_branch": launch.BRANCH,
         "use_repository_button": True,
         "launch_buttons": {
             "notebook_interface": "jupyterlab",
