@@ -133,13 +133,20 @@ def accuracies(trial) -> dict[str, float]:
     return found
 
 
+@functools.cache
+def after(exercise: Exercise, code: str) -> dict:
+    """The namespace after this code, be it the cell as it is handed out or the solution."""
+    here = dict(namespace(exercise.chapter))
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(code, here)
+    return here
+
+
 def said(exercise: Exercise, code: str, **answers) -> str:
     """What the check prints after this code, with these answers in place of those of the code."""
-    here = dict(namespace(exercise.chapter))
     printed = io.StringIO()
-    exec(code, here)
     with contextlib.redirect_stdout(printed):
-        exec(exercise.check, here | answers)
+        exec(exercise.check, after(exercise, code) | answers)
     return printed.getvalue()
 
 
@@ -191,14 +198,6 @@ def wrong_answers(right: object) -> dict[str, object]:
     return wrong | functions | {"raises": raises, "a class": Exception} if callable(right) else wrong | {"a function": raises}
 
 
-def answered(exercise: Exercise) -> dict:
-    """The namespace after the solution."""
-    here = dict(namespace(exercise.chapter))
-    with contextlib.redirect_stdout(io.StringIO()):
-        exec(exercise.solution, here)
-    return here
-
-
 # --- Tests ---------------------------------------------------------------------------------------------------------------
 
 every_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.label)
@@ -231,18 +230,16 @@ def test_as_handed_out_it_is_not_yet_right(exercise):
 
 @every_exercise
 def test_its_solution_is_right(exercise):
-    with contextlib.redirect_stdout(io.StringIO()):
-        printed = said(exercise, exercise.solution)
-    assert printed == f"{exercises.RIGHT}\n"
+    assert said(exercise, exercise.solution) == f"{exercises.RIGHT}\n"
 
 
 @every_exercise
 def test_anything_else_is_refused_with_a_hint_that_is_not_the_answer(exercise):
-    right = answered(exercise)
-    here = {name: right[name] for name in exercise.answers}
-    for name, answer in here.items():
+    right = after(exercise, exercise.solution)
+    for name in exercise.answers:
+        answer = right[name]
         for kind, wrong in wrong_answers(answer).items():
-            printed = said(exercise, "", **here | {name: wrong})
+            printed = said(exercise, exercise.solution, **{name: wrong})
             assert printed.startswith(exercises.not_yet("")), f"{name}: {kind}"
             assert len(printed) > len(exercises.not_yet("")) + 20, f"{name}: {kind}"
             if isinstance(answer, float | np.floating):

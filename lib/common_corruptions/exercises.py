@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from lib.exercises import Hint, called, check, number
+from lib.exercises import Hint, called, check, number, seal
 
 GAUSSIAN = (0.04, 0.06, 0.08, 0.09, 0.10)  # standard deviation of Gaussian noise by severity, for pixels in [0, 1]
 
@@ -22,6 +22,9 @@ def check_same_noise(nearest_severity: Callable) -> None:
             )
 
 
+SEALED_UNEVEN = "926efecc4224a3cd"
+
+
 @check
 def check_mce(mce: Callable) -> None:
     """Exercise 2: `mce(errors, reference)`, for dictionaries of lists of five errors by corruption."""
@@ -34,6 +37,5 @@ def check_mce(mce: Callable) -> None:
             "half the reference's errors on one of two corruptions, the same on the other: what is the mean of the two ratios?"
         )
     uneven = {"fog": [1.0, 1.0, 1.0, 1.0, 96.0], "snow": [50.0] * 5}
-    expected = 100 * sum(sum(uneven[name]) / sum(reference[name]) for name in uneven) / len(uneven)
-    if not math.isclose(number(called(mce, uneven, reference)), expected, rel_tol=1e-9):
+    if seal(number(called(mce, uneven, reference))) != SEALED_UNEVEN:
         raise Hint("sum over the five severities before you divide, and average over corruptions after it.")
