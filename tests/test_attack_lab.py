@@ -21,6 +21,7 @@ from lib.evaluate import Evaluation, evaluate, frozen
 from lib.exercises import RIGHT
 from lib.fuse import fuse
 from lib.models import NORMS
+from lib.parameters import ParameterError, validate
 
 PAPER = (392, 196)
 NOTEBOOK = ROOT / "book" / "attack-lab.ipynb"
@@ -100,10 +101,14 @@ def test_digits_of_each_class(lab):
 
 
 def test_accuracies_of_the_page_are_those_as_trained_but_for_rounding(lab):
-    table = lab.accuracies("tab-x", "Caption.", [Evaluation()]).rows
-    assert table["network"].tolist() == ["no batch norm"] * 2 + ["batch norm"] * 2
-    trained, page = table["clean"].astype(float).values.reshape(2, 2).T
-    assert (trained > 80).all() and np.abs(trained - page).max() <= 1
+    table = lab.accuracies(
+        "tab-x", "Caption.", {"clean digits": Evaluation(), "FGSM": Evaluation("fgsm", epsilon=0.1)}, first=500
+    )
+    assert "500 test digits. Ours – quick: mnist-5k, MLP 784-98-49-10, seed 0, 4 epochs" in table.caption
+    assert table.rows["network"].tolist() == ["no batch norm"] * 2 + ["batch norm"] * 2
+    for column in ("clean digits", "FGSM"):
+        trained, page = table.rows[column].astype(float).values.reshape(2, 2).T
+        assert (trained > 50).all() and np.abs(trained - page).max() <= 1
 
 
 # --- When a network breaks ---------------------------------------------------------------------------------------------
@@ -623,3 +628,115 @@ def test_the_page_around_is_left_alone(page, lab):
 def test_scripts_need_no_server():
     for name in SCRIPTS:
         assert not re.search(r"\bfetch\(|\bimport\b|Worker|WebAssembly|XMLHttpRequest", (HERE / name).read_text()), name
+
+
+# --- The chapter -------------------------------------------------------------------------------------------------------
+
+
+def test_the_committed_page_works(browser, tmp_path):
+    """Of the notebook as it is committed: what it holds may be older than the scripts, but must run."""
+    outputs = (o for cell in nbformat.read(NOTEBOOK, 4).cells for o in cell.get("outputs", []))
+    (html,) = (o.data["text/html"] for o in outputs if "attackLab" in o.get("data", {}).get("text/html", ""))
+    (tmp_path / "page.html").write_text(f'<!doctype html><meta charset="utf-8"><body>{html}')
+    with watched(browser) as page:
+        page.goto((tmp_path / "page.html").as_uri())
+        assert "still 0" in ready(page)["none"]
+    for name in SCRIPTS:
+        assert (HERE / name).read_text() in html, "execute the notebook again: its output has other scripts"
+
+
+def test_the_network_that_breaks_first_is_counted(lab):
+    table = lab.first_to_break("tab-x", "Caption.", per_class=3).rows
+    counts = table[["batch norm breaks first", "at the same epsilon", "last"]]
+    assert (counts.sum(axis=1) == table["digits"]).all() and (table["digits"] <= 30).all()
+    digits = first_of_each_class(lab.test, 3)
+    x = normalized(digits)
+    right = sum(network(x).argmax(1) == digits.labels for network in lab.networks.values()) == 2
+    assert (table["digits"] == int(right.sum())).all()
+    none, batch = (
+        breaking.breaking_epsilons(lab.networks[name], x[right], digits.labels[right], norm="linf", steps=1)
+        for name in ("none", "batch")
+    )
+    assert counts.iloc[0].tolist() == [(batch < none).sum(), (batch == none).sum(), (batch > none).sum()]
+
+
+def test_the_still_picture_shows_both_networks_and_their_answers(lab):
+    figure = figures.still(lab, 22, norm="linf", epsilon=0.3, steps=3)
+    pictures = [axis for axis in figure.axes if axis.images]
+    assert len(pictures) == 6
+    x, labels = normalized(lab.digits, slice(22, 23)), lab.digits.labels[22:23]
+    for row, name in enumerate(("none", "batch")):
+        attacked = attacks.bim(lab.networks[name], x, labels, norm="linf", epsilon=0.3, steps=3, step_size=0.1)
+        np.testing.assert_allclose(pictures[3 * row + 1].images[0].get_array(), attacked[0, 0], rtol=1e-5)
+        before, after = (int(lab.networks[name](images).argmax()) for images in (x, attacked))
+        assert f"says {before}, then {after}" in [axis.get_title() for axis in figure.axes]
+
+
+def test_parameters_are_scale_and_place_alone():
+    assert validate(Lab, {"scale": "quick", "device": "cpu", "data_root": None}).scale == "quick"
+    with pytest.raises(ParameterError, match="(?s)device = 'tpu': allowed.*seeds: there is no such parameter"):
+        validate(Lab, {"In": ["# Parameters\nseeds = 3"], "device": "tpu", "seeds": 3})
+
+
+def test_solution_of_the_radius():
+    namespace = {}
+    exec(solution("attack-lab", "ex-lab-radius"), namespace)
+    assert exercises.check_radius(namespace["radius"]) == RIGHT
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        None,
+        lambda e, d: None,
+        lambda e, d: 1 / 0,
+        lambda e, d: e,
+        lambda e, d: e * d,
+        lambda e, d: 2.8,
+        lambda e, d: float("nan"),
+    ],
+    ids=["unanswered", "nothing", "raises", "epsilon", "l1", "one number", "nan"],
+)
+def test_wrong_radii_get_a_hint(wrong):
+    assert exercises.check_radius(wrong).startswith("Not yet. Hint:")
+
+
+def test_solution_of_the_first_order_guess(lab, capsys):
+    namespace = {"lab": lab, "data": data, "breaking": breaking}
+    exec(solution("attack-lab", "ex-lab-first-order"), namespace)
+    assert exercises.check_predicted(namespace["predicted_epsilon"]) == RIGHT
+    ratios = [float(line.split()[-1]) for line in capsys.readouterr().out.splitlines()]
+    assert len(ratios) == 2 and all(0.8 < ratio < 3 for ratio in ratios)
+
+
+def guess(power=1, rivals=slice(None), gradient=lambda jacobian, label, j: jacobian[label] - jacobian[j]):
+    """A first-order guess with something wrong in it."""
+
+    def predicted(network, x, label):
+        logits = network(x)[0]
+        jacobian = torch.autograd.functional.jacobian(lambda x: network(x)[0], x).flatten(1)
+        order = [j for j in logits.argsort(descending=True).tolist() if j != label][rivals]
+        return min(float((logits[label] - logits[j]) / gradient(jacobian, label, j).norm(p=power)) for j in order)
+
+    return predicted
+
+
+def test_the_made_up_guess_is_right_where_nothing_is_wrong():
+    assert exercises.check_predicted(guess()) == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        (None, "a function is asked for"),
+        (lambda network, x, label: None, "return one number"),
+        (lambda network, x, label: 0.1, "By how much"),
+        (guess(power=2), "By how much"),
+        (guess(gradient=lambda jacobian, label, j: jacobian[label]), "By how much"),
+        (guess(rivals=slice(0, 1)), "Which of the nine rivals"),
+        (lambda network, x, label: guess()(network[:2], x, label) if len(network) == 2 else 0.1, "gradient at x"),
+    ],
+    ids=["unanswered", "nothing", "one number", "l2", "one logit", "second largest", "linear alone"],
+)
+def test_wrong_guesses_get_a_hint(wrong, hint):
+    assert re.match(f"Not yet. Hint: .*{hint}", exercises.check_predicted(wrong))

@@ -19,12 +19,12 @@ def still(lab: AttackLab, place: int, *, norm: str, epsilon: float, steps: int) 
     for row, name in zip(axes, NORMS, strict=True):
         network = lab.networks[name]
         attacked = attacks.bim(network, x, labels, norm=norm, epsilon=epsilon, steps=steps, step_size=epsilon / steps)
-        before, after = (network(images).softmax(1)[0] for images in (x, attacked))
+        before, after = (network(images).softmax(1)[0].numpy() for images in (x, attacked))
         low, high = data.normalize(torch.tensor([0.0, 1.0]).view(2, 1, 1, 1), lab.digits).flatten().tolist()
         for axis, images in zip(row, (x, attacked), strict=False):
-            axis.imshow(images[0, 0], cmap="gray", vmin=low, vmax=high)
-        change = (attacked - x)[0, 0]
-        largest = float(change.abs().max()) or 1
+            axis.imshow(images[0, 0].numpy(), cmap="gray", vmin=low, vmax=high)
+        change = (attacked - x)[0, 0].numpy()
+        largest = float(np.abs(change).max()) or 1
         shown = row[2].imshow(change, cmap=SIGNS, vmin=-largest, vmax=largest)
         figure.colorbar(shown, ax=row[2], label="darker – lighter", shrink=0.8)
         for axis in row[:3]:

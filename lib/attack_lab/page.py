@@ -37,14 +37,20 @@ class AttackLab:
         self.trained, self.test, self.about = trained, test, about
         self.digits = first_of_each_class(test, per_class)
 
-    def accuracies(self, name: str, caption: str, evaluations: list[Evaluation]) -> report.Table:
-        """Of the networks as trained and as they lie in the page, in percent."""
+    def accuracies(self, name: str, caption: str, evaluations: Mapping[str, Evaluation], first: int = 1000) -> report.Table:
+        """Accuracies in percent by column title, of the networks as trained and as they lie in the page.
+
+        On the `first` images of the test set.
+        """
+        evaluations = {title: replace(evaluation, first=first) for title, evaluation in evaluations.items()}
         rows = []
         for norm, label in NORMS.items():
             for kind, networks in (("as trained", self.trained), ("in the page, int8", self.networks)):
-                found = evaluate(networks[norm], self.test, evaluations, seed=0, image_size=28)
-                rows.append({"network": label, "weights": kind} | {n: f"{r['accuracy']:.2f}" for n, r in found.items()})
-        return report.Table(name, f"{caption} {self.about}.", pd.DataFrame(rows))
+                found = evaluate(networks[norm], self.test, evaluations.values(), seed=0, image_size=28)
+                shown = {title: f"{found[evaluation.label]['accuracy']:.1f}" for title, evaluation in evaluations.items()}
+                rows.append({"network": label, "weights": kind} | shown)
+        tested = f"The first {min(first, len(self.test)):,} test digits."
+        return report.Table(name, f"{caption} {tested} {self.about}.", pd.DataFrame(rows))
 
     def first_to_break(self, name: str, caption: str, per_class: int = 20) -> report.Table:
         """Which network's `breaking_epsilons` are smaller, by number of test digits, with FGSM and its l2 form.
@@ -89,7 +95,7 @@ def from_table_06(scale: str, *, device: str = "auto", data_root: str | Path | N
     trained = {t.norm or "none": runs.network(t, device=device, data_root=data_root).cpu() for t in trials}
     trial, where = trials[0], provenance(runs.resolve_device(device))["device"]
     widths = "-".join(map(str, (28**2, *trial.hidden, 10)))
-    about = f"{scale} scale: {trial.dataset}, MLP {widths}, seed 0, {trial.epochs} epochs, {where}, {trial.precision}"
+    about = f"Ours – {scale}: {trial.dataset}, MLP {widths}, seed 0, {trial.epochs} epochs, {where}, {trial.precision}"
     return AttackLab(trained, data.load(trial.dataset, "test", data_root), about)
 
 
