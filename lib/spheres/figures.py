@@ -62,7 +62,7 @@ def curves(results: pd.DataFrame, scale: str) -> Figure:
 
 def lagging(results: pd.DataFrame, scale: str) -> Figure:
     """Why the cumulative average fails at η = 0.01: what lags, what that does to the output, and to the accuracy."""
-    figure, axes = plt.subplots(1, 3, figsize=(11, 4.4), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(9, 4.2), squeeze=False, layout="constrained")
     lag, shift, accuracy = axes[0]
     names = {"cumulative": "cumulative averages", "exponential": "exponential averages"}
     for kind, label in names.items():
@@ -74,7 +74,7 @@ def lagging(results: pd.DataFrame, scale: str) -> Figure:
     for statistics, label in (names | parts).items():
         _curve(shift, results, scale, "batch", FAST, f"shift {statistics}", statistics, label)
         _curve(accuracy, results, scale, "batch", FAST, f"accuracy {statistics}", statistics, label)
-    lag.set_ylabel("distance of the running means from the exact\n(second layer; standard deviations)")
+    lag.set_ylabel("running means, second layer: distance\nfrom the exact ones (standard deviations)")
     shift.set_ylabel("shift of the output\n(standard deviations of the output)")
     shift.set_ylim(-1.5, 3)
     accuracy.set_ylabel("training accuracy (%)")

@@ -45,7 +45,7 @@ def noise(results: pd.DataFrame, name: str, caption: str) -> Table:
     """Accuracy on noisy test points, the paper's and ours, with intervals, and the best that is possible."""
     arms = [at(norm, lr) for lr in (FAST, SLOW) for norm in ("batch", "none")]
     lines = [
-        {"η": f"{SLOW:g}", "row": label, "source": "paper", "accuracy": NOISY[norm].printed}
+        {"η": f"{SLOW:g}", "row": label, "source": "paper", "epoch": "not said", "accuracy": NOISY[norm].printed}
         for norm, label in (("batch", "batch norm"), ("none", "no batch norm"))
     ]
     for lr in (SLOW, FAST):
@@ -54,9 +54,9 @@ def noise(results: pd.DataFrame, name: str, caption: str) -> Table:
                 last = report.values(results, f"noisy {statistics}", scale, **at(norm, lr))
                 right = report.values(results, f"accuracy {statistics}", scale, **at(norm, lr)) == ALL
                 first = report.values(results, f"noisy at first {statistics}", scale, **at(norm, lr))
-                for when, found in (("last epoch", last[right]), ("first epoch with all right", first)):
+                for when, found in (("last", last[right]), ("first with all right", first)):
                     if len(found):
-                        line = {"η": f"{lr:g}", "row": f"{label}, {when}", "source": f"ours, {scale}"}
+                        line = {"η": f"{lr:g}", "row": label, "source": f"ours, {scale}", "epoch": when}
                         lines.append(line | _with_interval(found))
     lines.append({"η": "", "row": "the best classifier", "source": "formula", "accuracy": f"{bayes_accuracy():.2f}"})
     said = "Networks with all training points right; mean ± standard error, 95 % interval"
