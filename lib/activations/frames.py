@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from lib import data, store
 from lib.activations.experiments import FIGURE, experiments
 from lib.activations.film import Snapshot, film
 from lib.activations.geometry import AXES, MIDDLE_EPOCH
+from lib.runs import resolve_device
 from lib.trials import SCALES
 
 SEED = 0
@@ -66,7 +66,7 @@ def frames(scale: str, device: str = "cpu") -> Frames:
     chosen = np.sort(np.concatenate([np.flatnonzero(labels == label)[:EACH] for label in np.unique(labels)]))
     shown = []
     for arm in measurement.arms:
-        seen = film(measurement.dataset, SEED, torch.device(device), **arm).snapshots
+        seen = film(measurement.dataset, SEED, resolve_device(device), **arm).snapshots
         initial = seen[0]  # with batch norm, as it is in training
         shown.append([initial, *(snapshot for snapshot in seen if snapshot.epoch > 0)])
     epochs = np.array([snapshot.epoch for snapshot in shown[0]])
