@@ -19,4 +19,7 @@ MEASURED = {  # those without trials, and their chapters
     "figure-01": "01-batch-norm",
     "gradient-growth": "01-batch-norm",
     "figure-06": "07-spheres",
+    "figure-07": "08-activations",
+    "figure-07-early": "08-activations",
+    "figure-07-initial": "08-activations",
 }
