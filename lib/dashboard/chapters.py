@@ -6,7 +6,9 @@ from types import ModuleType
 
 import pandas as pd
 
-from lib import report, store
+from lib import measurements, report, store
+from lib.activations import claims as activations
+from lib.activations.experiments import EARLY, FIGURE, INITIAL
 from lib.batch_norm import claims as batch_norm
 from lib.batch_norm import experiments as batch_norm_experiments
 from lib.claims import Claim
@@ -35,6 +37,7 @@ from lib.report import Comparison
 from lib.spheres import claims as spheres
 from lib.spheres import experiments as spheres_experiments
 
+ACTIVATIONS = (FIGURE, EARLY, INITIAL)
 Records = list[dict]
 
 
@@ -146,6 +149,7 @@ CHAPTERS = [
         prepare=by_corruption,
     ),
     Chapter("07-spheres", spheres, [spheres_experiments.FIGURE], frame=lambda records, *_: spheres_experiments.frame(records)),
+    Chapter("08-activations", activations, ACTIVATIONS, frame=lambda records, *_: measurements.frame(records)),
 ]
 
 
@@ -188,10 +192,5 @@ NOT_COVERED = [
         "the networks behind the theory of input dimension had batch norm",
         "section 4",
         "about the code of another paper; nothing to run",
-    ),
-    Uncovered(
-        "batch norm changes how a layer of two units spreads the digits during training",
-        "appendix E, Figure 7",
-        "no chapter yet",
     ),
 ]

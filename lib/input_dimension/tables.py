@@ -244,4 +244,5 @@ def uncertainties(results: pd.DataFrame, name: str, caption: str) -> Table:
         interval = f"{np.exp(mean.mean):.2f} ({low:.2f} to {high:.2f}): {verdict}"
         rows.append({"row": "all", "column": "geometric mean, 95 % interval", "printed ±": "", "our standard deviation": "", "ratio": interval})
     shown = pd.DataFrame(rows, columns=["row", "column", "printed ±", "our standard deviation", "ratio"])
-    return Table(name, f"{caption} Ours – {report.sources(results[results['scale'] == 'paper'], MLP_ROWS.values())}.", shown)
+    ours = report.rows_of(results[results["scale"] == "paper"], MLP_ROWS.values())
+    return Table(name, f"{caption} Ours – {report.sources(ours, MLP_ROWS.values())}.", shown, results=ours)
