@@ -174,27 +174,30 @@ def raises(*arguments):
     raise ValueError("as a reader's code may")
 
 
-def close_to(right: object) -> object:
-    """An answer of the same kind that is not right."""
+A_RANGE_IS_RIGHT = {"ex-depth-constant"}  # so that one of two answers that are close may be right
+
+
+def close_to(right: object, factor: float = 1.1) -> object:
+    """An answer of the same kind that is not right; a number larger by a tenth, or by another factor."""
     match right:
         case bool():
             return not right
         case str():
             return right + "?"
         case dict():
-            return {name: close_to(value) for name, value in right.items()}
+            return {name: close_to(value, factor) for name, value in right.items()}
         case list() | tuple():
-            return type(right)(map(close_to, right))
+            return type(right)(close_to(value, factor) for value in right)
         case torch.Tensor() if not right.is_floating_point():
             return right + 1
     if callable(right):
-        return lambda *arguments: close_to(right(*arguments))
-    return right * 1.1 + 0.01
+        return lambda *arguments: close_to(right(*arguments), factor)
+    return right * factor + (factor - 1) / 10
 
 
 def wrong_answers(right: object) -> dict[str, object]:
     functions = {f"returns {name}": lambda *_, value=value: value for name, value in NO_ANSWERS.items()}
-    wrong = NO_ANSWERS | {"close": close_to(right)}
+    wrong = NO_ANSWERS | {"close": close_to(right), "close, smaller": close_to(right, 0.9)}
     return wrong | functions | {"raises": raises, "a class": Exception} if callable(right) else wrong | {"a function": raises}
 
 
@@ -238,7 +241,11 @@ def test_anything_else_is_refused_with_a_hint_that_is_not_the_answer(exercise):
     right = after(exercise, exercise.solution)
     for name in exercise.answers:
         answer = right[name]
+        close = [said(exercise, exercise.solution, **{name: close_to(answer, factor)}) for factor in (1.1, 0.9)]
+        assert any(printed.startswith(exercises.not_yet("")) for printed in close)
         for kind, wrong in wrong_answers(answer).items():
+            if exercise.label in A_RANGE_IS_RIGHT and kind.startswith("close"):
+                continue
             printed = said(exercise, exercise.solution, **{name: wrong})
             assert printed.startswith(exercises.not_yet("")), f"{name}: {kind}"
             assert len(printed) > len(exercises.not_yet("")) + 20, f"{name}: {kind}"
