@@ -23,6 +23,7 @@ from lib.store import runs_root
 
 NOTES = Path("book", "teaching")
 PROJECT = ("LICENSE", "Makefile", "_config.yml", "_toc.yml", ".gitignore", "requirements.txt", "book", "lib")
+FOR_INSTRUCTORS = (".pytest.ini", "README.md", "tests")
 MADE_AGAIN = ("_build", ".venv", "__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".hypothesis")  # by whoever uses it
 
 SOLUTION = re.compile(r"^(?P<fence>`{3,}|:{3,})\{solution\} *(?P<label>\S+)\n(?P<body>.*?)^(?P=fence)[ \t]*$\n?", re.M | re.S)
@@ -56,6 +57,8 @@ def deliver(edition: str, output: Path, scale: str) -> Path:
 
 def check_replaceable(output: Path) -> None:
     """Raise EditionError unless `output` is new, empty, or an edition in which nobody has changed or added a file."""
+    if any(output.is_relative_to(ROOT / name) for name in PROJECT + FOR_INSTRUCTORS):
+        raise EditionError(f"{output} lies in what is copied to an edition; name a folder outside it")
     if output.exists() and not output.is_dir():
         raise EditionError(f"{output} is a file; name a folder for the edition")
     if not output.exists() or not any(output.iterdir()):
@@ -110,7 +113,7 @@ def _copy(names: tuple[str, ...], project: Path) -> None:
 
 def _for_instructors(project: Path) -> None:
     """Everything, and the teaching notes as pages of the book."""
-    _copy((".pytest.ini", "README.md", "tests"), project)
+    _copy(FOR_INSTRUCTORS, project)
     names = ["overview", *(page.stem for page in pages(project))]
     listed = [{"file": (NOTES / name).as_posix()} for name in names if (project / NOTES / f"{name}.md").is_file()]
     toc = yaml.safe_load((project / "_toc.yml").read_text())

@@ -21,7 +21,7 @@ from lib import book, editions
 NOTEBOOKS = [page for page in book.pages() if page.suffix == ".ipynb"]
 CHAPTERS = [page for page in NOTEBOOKS if any("{exercise}" in text for text in editions.texts(page))]
 TEACHES = ("## Time needed", "## What goes wrong", "## Discussion questions", "## Answers in outline")
-LONG = 20  # characters of a line, without spaces, that is not found elsewhere by chance
+LONG = 24  # characters of a line, without spaces, that is not found elsewhere by chance
 LARGE = 7  # expressions within an expression, the same
 
 
@@ -341,6 +341,14 @@ def test_what_is_no_edition_is_left_alone(delivered, tmp_path):
         with pytest.raises(editions.EditionError, match=said):
             editions.deliver("student", output, "quick")
     assert (foreign / "thesis.tex").read_text() == "mine"
+
+
+@pytest.mark.parametrize("within", ["book/handout", "lib", "tests/a/b", "README.md"])
+def test_an_edition_is_not_written_into_what_it_is_made_of(delivered, within):
+    before = everything(editions.ROOT)
+    with pytest.raises(editions.EditionError, match="outside it"):
+        editions.deliver("student", editions.ROOT / within, "quick")
+    assert everything(editions.ROOT) == before
 
 
 def test_an_edition_whose_pages_fail_is_not_written(delivered, monkeypatch):
