@@ -349,7 +349,7 @@ def panels(page):
 
 def status(page):
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    return page.locator(".attack-lab [role=status]").inner_text()
+    return page.locator(".attack-lab-status").inner_text()
 
 
 def slider(page, name, value):
@@ -515,9 +515,11 @@ def test_a_digit_drawn_with_keys(page):
         page.keyboard.press("ArrowUp")
     assert "Nothing is drawn yet" in status(page)
     page.keyboard.press("Space")
+    assert page.locator("[data-part=brush]").inner_text().startswith("The brush is down")
     for _ in range(26):
         page.keyboard.press("ArrowDown")
     page.keyboard.press("Space")
+    assert page.locator("[data-part=brush]").inner_text().startswith("The brush is up")
     page.get_by_label("it is meant to be").select_option("1")
     slider(page, "epsilon", 0)
     assert "still 1" in ready(page)["none"]
@@ -622,6 +624,7 @@ def test_the_page_around_is_left_alone(page, lab):
     style = re.sub(r"/\*.*?\*/", "", (HERE / "lab.css").read_text(), flags=re.DOTALL)
     selectors = [selector for group in re.findall(r"([^{}]+)\{", style) for selector in re.split(r",(?![^(]*\))", group)]
     assert len(selectors) > 30 and all(".attack-lab" in selector for selector in selectors)
+    assert not re.search("transition|animation|scroll-behavior|!important", style)
     assert all(name.startswith("attack-lab") for name in re.findall(r' id="([^"]*)"', lab.html()))
 
 

@@ -126,7 +126,7 @@
 
     const form = root.querySelector("form").elements;
     const part = (name, within = root) => within.querySelector(`[data-part="${name}"]`);
-    const status = root.querySelector("[role='status']");
+    const status = root.querySelector(".attack-lab-status");
     const results = root.querySelector(".attack-lab-results");
     const inputs = {};
     for (const box of root.querySelectorAll("[data-number]")) {
@@ -153,12 +153,10 @@
         const image = pixels.subarray(784 * chosen.place, 784 * (chosen.place + 1));
         return { x: normalized(image), label: labels[chosen.place], name: `stored ${chosen.place}` };
       }
+      const x = normalized(chosen.drawn || new Uint8Array(784));
+      paintDigit(part("clean"), x, data);
       if (!chosen.drawn) throw new Error("Nothing is drawn yet: draw a digit in the black square.");
-      const x = normalized(chosen.drawn);
-      if (form.meant.value === "") {
-        paintDigit(part("clean"), x, data);
-        throw new Error("Say which digit it is meant to be: the attack leads away from it.");
-      }
+      if (form.meant.value === "") throw new Error("Say which digit it is meant to be: the attack leads away from it.");
       return { x, label: Number(form.meant.value), name: `drawn ${chosen.drawings}` };
     }
 
@@ -311,7 +309,7 @@
         chosen.drawings++;
         schedule();
       },
-      (text) => (status.textContent = text),
+      (text) => (part("brush").textContent = text),
     );
     form.clear.addEventListener("click", paper.clear);
     form.class.addEventListener("change", () => go(labels.indexOf(Number(form.class.value))));
