@@ -91,8 +91,18 @@ def test_the_network_is_that_of_figure_6():
     for ours, plain in zip(*linears, strict=True):
         assert torch.equal(ours.weight, plain.weight) and torch.equal(ours.bias, plain.bias)
         assert ours.weight.abs().max() <= ours.in_features**-0.5
-    with pytest.raises(ValueError, match="'layer'; allowed: batch, none"):
-        network("layer", 0)
+    for name, gamma in (("layer", "ones"), ("batch", "zeros")):
+        with pytest.raises(ValueError, match=f"'{name}', gamma='{gamma}'; allowed: batch, none; ones, uniform"):
+            network(name, 0, gamma=gamma)
+
+
+def test_gamma_is_1_or_drawn_as_torch_drew_it_before_version_1_2():
+    ones, drawn, again = (network("batch", 3, gamma=gamma) for gamma in ("ones", "uniform", "uniform"))
+    for layer, other, same in zip(*map(norm_layers, (ones, drawn, again)), strict=True):
+        assert torch.equal(layer.weight, torch.ones(1000)) and torch.equal(other.weight, same.weight)
+        assert 0 <= other.weight.min() < 0.01 and 0.99 < other.weight.max() <= 1 and 0.45 < other.weight.mean() < 0.55
+        assert not other.bias.any()
+    assert all(torch.equal(a.weight, b.weight) for a, b in zip(ones, drawn, strict=True) if isinstance(a, nn.Linear))
 
 
 def watched(seeds, norm="batch", lr=0.01, epochs=3):
@@ -213,7 +223,11 @@ def test_the_order_of_the_points_does_not_depend_on_the_network():
 def test_the_papers_scale():
     (found,) = experiments.experiments("paper")
     assert found.seeds == found.stacked == 5
-    assert {(arm["norm"], arm["lr"]) for arm in found.arms} == {(norm, lr) for norm in NORMS for lr in (0.01, 0.001)}
+    drawn = {("batch", "uniform")}  # γ as torch drew it when the paper was written
+    networks = {(norm, None) for norm in NORMS} | drawn
+    assert {(arm["norm"], arm.get("gamma"), arm["lr"]) for arm in found.arms} == {
+        (*net, lr) for net in networks for lr in (0.01, 0.001)
+    }
     assert all((arm["epochs"], arm["units"], arm["test_points"]) == (200, 1000, 10_000) for arm in found.arms)
     assert Points([0], test_points=1).train_labels.bincount().tolist() == [500, 500]
     with pytest.raises(ValueError, match="'huge'; allowed: quick, laptop, paper"):
@@ -250,7 +264,7 @@ def made_up(scale="paper", cumulative_at_fast=50.0, noisy_batch=94.83):
     return experiments.frame(records)
 
 
-CLAIMS = {name: getattr(claims, name) for name in ("FAILS", "ARTEFACT", "SPEED", "NOISE")}
+CLAIMS = {name: getattr(claims, name) for name in ("FAILS", "ARTEFACT", "SPEED", "NOISE", "VERSION")}
 
 
 def verdicts_of(name, results, scale="paper"):
@@ -274,6 +288,7 @@ def test_the_papers_world_is_told_from_the_other():
     assert noise["batch norm, cumulative averages, last epoch"] == reproduced
     assert noise["no batch norm, last epoch"] == reproduced
     assert noise["no batch norm, first epoch with all training points right"] == verdicts.NOT_REPRODUCED
+    assert verdicts_of("VERSION", results) == [direction, *[reproduced] * 7]
     otherwise = made_up(cumulative_at_fast=99.7, noisy_batch=98.0)
     assert verdicts_of("FAILS", otherwise)[1] == verdicts.NOT_REPRODUCED
     noise = dict(zip((claim.text for claim in claims.NOISE), verdicts_of("NOISE", otherwise), strict=True))

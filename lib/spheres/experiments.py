@@ -4,7 +4,7 @@ import pandas as pd
 
 from lib import measurements
 from lib.measurements import Measurement
-from lib.spheres.training import NORMS, TEST_POINTS, TRAIN_POINTS, UNITS
+from lib.spheres.training import GAMMAS, NORMS, TEST_POINTS, TRAIN_POINTS, UNITS
 from lib.spheres.watching import measure
 
 FIGURE = "figure-06"
@@ -18,9 +18,11 @@ def experiments(scale: str) -> list[Measurement]:
     else:  # the paper's
         seeds, rates = 5 if scale == "paper" else 2, (FAST, SLOW)
         settings = {"epochs": 200, "units": UNITS, "test_points": TEST_POINTS}
-    arms = tuple({"norm": norm, "lr": lr} | settings for lr in rates for norm in NORMS)
+    arms = [{"norm": norm, "lr": lr} | settings for lr in rates for norm in NORMS]
+    if scale == "paper":
+        arms += [{"norm": "batch", "lr": lr, "gamma": "uniform"} | settings for lr in rates]
     points = f"two circles of {TRAIN_POINTS} points, {settings['units']} units"
-    return [Measurement(FIGURE, scale, measure, points, "fp32", seeds, arms, stacked=seeds)]
+    return [Measurement(FIGURE, scale, measure, points, "fp32", seeds, tuple(arms), stacked=seeds)]
 
 
 def publish(scale: str = "paper") -> None:
@@ -30,12 +32,17 @@ def publish(scale: str = "paper") -> None:
 
 
 def frame(records: list[dict]) -> pd.DataFrame:
-    """One row for each seed, norm, learning rate and epoch that was looked at; `last` marks the last epoch."""
-    results = measurements.frame(records)
-    return results.assign(last=results["epoch"] == results["epochs"]) if len(results) else results
+    """One row for each seed, network, learning rate and epoch that was looked at; `last` marks the last epoch."""
+    return _completed(measurements.frame(records))
 
 
 def collect(scale: str, seeds: int | None = None, device: str = "cpu") -> pd.DataFrame:
     """What is measured now at `scale`, and beside it the published records of the other scales."""
-    results = measurements.collect(experiments, scale, seeds, device)
-    return results.assign(last=results["epoch"] == results["epochs"])
+    return _completed(measurements.collect(experiments, scale, seeds, device))
+
+
+def _completed(results: pd.DataFrame) -> pd.DataFrame:
+    if results.empty:
+        return results
+    gamma = results["gamma"] if "gamma" in results else pd.Series(index=results.index, dtype=object)
+    return results.assign(last=results["epoch"] == results["epochs"], gamma=gamma.fillna(GAMMAS[0]))

@@ -18,6 +18,7 @@ from lib.spheres.claims import at
 from lib.spheres.experiments import FAST, SLOW
 from lib.spheres.points import EXTENT, unpacked
 from lib.spheres.tables import NETWORKS
+from lib.spheres.training import GAMMAS
 
 BLUE, ORANGE, GREEN, PURPLE, BLACK = "#00527a", "#c25a00", "#1a7a3c", "#7a3b9e", "#222222"
 STYLES = {  # colour, line, marker
@@ -34,6 +35,7 @@ STYLES = {  # colour, line, marker
 def _curve(axis: Axes, results: pd.DataFrame, scale: str, norm: str, lr: float, metric: str, style: str, label: str) -> None:
     """Mean over seeds against the epoch, with a band from the lowest seed to the highest."""
     found = results[(results["scale"] == scale) & (results["norm"] == norm) & (results["lr"] == lr)]
+    found = found[found["gamma"] == GAMMAS[0]]
     if metric not in found or found.empty:
         return
     found = found.groupby("epoch")[metric].agg(["mean", "min", "max"])

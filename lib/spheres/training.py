@@ -11,24 +11,31 @@ from lib.spheres.averages import Averages, norm_layers
 from lib.spheres.points import noisy, spheres
 
 NORMS = ("batch", "none")
+GAMMAS = ("ones", "uniform")  # how the scale of batch norm starts: torch's default, and that of its versions before 1.2
 TRAIN_POINTS, TEST_POINTS = 500, 10_000  # of each class
 BATCH_SIZE = 50
 UNITS = 1000
 
 
-def network(norm: str, seed: int, units: int = UNITS, inputs: int = 2) -> nn.Sequential:
+def network(norm: str, seed: int, units: int = UNITS, inputs: int = 2, gamma: str = GAMMAS[0]) -> nn.Sequential:
     """Linear(2, units), twice batch norm ("batch") or nothing ("none"), Linear(units, units) and ReLU, Linear(units, 2).
 
     No ReLU after the first layer, and batch norm before linear layers: so it is in the authors' code. torch's default
-    initialisation, the same for either norm. Batch norm has momentum 1, as `Averages` wants it. ValueError for another `norm`.
+    initialisation, the same for either norm. The γ of batch norm is 1, or with gamma="uniform" drawn from U(0, 1), as torch did
+    when the paper was written. Batch norm has momentum 1, as `Averages` wants it. ValueError for another `norm` or `gamma`.
     """
-    if norm not in NORMS:
-        raise ValueError(f"norm={norm!r}; allowed: {', '.join(NORMS)}")
+    if norm not in NORMS or gamma not in GAMMAS:
+        raise ValueError(f"norm={norm!r}, gamma={gamma!r}; allowed: {', '.join(NORMS)}; {', '.join(GAMMAS)}")
     layers = [nn.Linear(inputs, units)]
     for _ in range(2):
         layers += [nn.BatchNorm1d(units, momentum=1.0)] if norm == "batch" else []
         layers += [nn.Linear(units, units), nn.ReLU()]
-    return initialize(nn.Sequential(*layers, nn.Linear(units, 2)), "default", data.generator(seed, "init"))
+    chance = data.generator(seed, "init")
+    own = initialize(nn.Sequential(*layers, nn.Linear(units, 2)), "default", chance)
+    if gamma == "uniform":
+        for layer in norm_layers(own):
+            nn.init.uniform_(layer.weight, generator=chance)
+    return own
 
 
 class Points:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from lib.measurements import Metrics
 from lib.spheres.averages import EXACT, KINDS, Averages
 from lib.spheres.points import grid, packed
-from lib.spheres.training import TEST_POINTS, UNITS, Points, network, train
+from lib.spheres.training import GAMMAS, TEST_POINTS, UNITS, Points, network, train
 from lib.stack import side_by_side
 
 STATISTICS = {  # of batch norm in evaluation: which means and which variances
@@ -45,10 +45,10 @@ def decisions(network: nn.Module) -> str:
 class Watch:
     """Networks of several seeds that learn side by side, and all that was seen of them."""
 
-    def __init__(self, seeds: list[int], device: torch.device, norm: str, units: int, test_points: int):
+    def __init__(self, seeds: list[int], device: torch.device, norm: str, gamma: str, units: int, test_points: int):
         self.seeds, self.statistics = seeds, STATISTICS[norm]
         self.points = Points(seeds, test_points=test_points).to(device)
-        self.networks = [network(norm, seed, units).to(device).eval() for seed in seeds]
+        self.networks = [network(norm, seed, units, gamma=gamma).to(device).eval() for seed in seeds]
         self.model = side_by_side(self.networks)
         self.averages = Averages(self.model)
         self.rows: list[list[dict]] = [[] for _ in seeds]
@@ -98,6 +98,7 @@ def measure(
     epochs: int,
     units: int = UNITS,
     test_points: int = TEST_POINTS,
+    gamma: str = GAMMAS[0],
 ) -> list[Metrics]:
     """Train the networks of these seeds side by side, and look at them now and then.
 
@@ -108,7 +109,7 @@ def measure(
     is none. `noisy …` is the accuracy on noisy test points after the last epoch, `noisy at first …` after the first one with
     all training points right.
     """
-    watch = Watch(seeds, device, norm, units, test_points)
+    watch = Watch(seeds, device, norm, gamma, units, test_points)
     watch.train(lr, epochs)
     return [
         {name: [row[name] for row in rows] for name in rows[0]} | result
