@@ -227,7 +227,7 @@ def test_the_constant_of_the_line_comes_back():
 def test_tables(results):
     read = tables.read_off(results)
     assert not any(read.verdict(label, column) == verdicts.NOT_RUN for label in read.rows for column in read.columns)
-    assert read.columns[1].paper(read.rows["40 layers"]).value == 87
+    assert read.columns[1].paper(read.rows["40\N{NO-BREAK SPACE}layers"]).value == 87
     whole = tables.parts(results, "name", "Caption.").rows
     assert len(whole) == 6
     counts = tables.failed(results, "name", "Caption.").rows

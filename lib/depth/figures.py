@@ -66,13 +66,14 @@ def _panel(axis: Axes, grid: pd.DataFrame, metric: str, depths: list[int], sizes
 
 
 def _lines(axis: Axes, depths: list[int], sizes: list[int]) -> None:
-    """The lines of Figure 2, between the cells' centres as the logarithm of the batch size is; outlined to stand out."""
-    at = np.geomspace(sizes[0], sizes[-1], 200)
-    x = np.interp(np.log(at), np.log(sizes), range(len(sizes)))
+    """The lines of Figure 2: between the centres of cells as the logarithm of the batch size is; outlined to stand out."""
+    x = np.linspace(-0.5, len(sizes) - 0.5, 200)
+    at = np.exp(np.interp(x, range(len(sizes)), np.log(sizes)))
     for label, (growth, style) in LINES.items():
         y = np.interp(theory.trainable_depth(growth(at)), depths, range(len(depths)), left=np.nan, right=np.nan)
         axis.plot(x, y, color="white", linewidth=4, alpha=0.8)
         axis.plot(x, y, linewidth=2, label=label, **style)
+    axis.set_xlim(x[0], x[-1])
 
 
 def collapse(results: pd.DataFrame, scale: str) -> Figure:

@@ -15,7 +15,7 @@ PARTS = {LOW: "up to two thirds of the line", NEAR: "from there to the line", AB
 
 def read_off(results: pd.DataFrame) -> Comparison:
     """What was read off the paper's Figure 2 beside ours, networks with batch norm."""
-    rows = {f"{depth} layers": arm("batch", hidden=depth) for depth in READ_DEPTHS}
+    rows = {f"{depth}\N{NO-BREAK SPACE}layers": arm("batch", hidden=depth) for depth in READ_DEPTHS}
     return Comparison(results, rows, [_column(*column, size) for column in COLUMNS.items() for size in READ_SIZES])
 
 
