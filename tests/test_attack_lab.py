@@ -7,7 +7,7 @@ import nbformat
 import numpy as np
 import pytest
 import torch
-from browser import browser, watched
+from browser import browser, watched  # noqa: F401
 from common import initialized, solution
 from torch import nn
 
@@ -412,7 +412,7 @@ def test_pictures_show_digit_and_sign_of_the_perturbation(page, lab):
     added = (attacks.fgsm(lab.networks["none"], x, labels, epsilon=0.1) - x).flatten().numpy()
     assert np.abs(attacked[:, 0] - np.clip(pixels + 255 * added * lab.digits.std[0], 0, 255)).max() <= 1
     lightness = signs[:, :3] @ (0.2, 0.7, 0.1)
-    assert lightness[added > 0].min() > 200 > 60 > lightness[added < 0].max()  # told apart without colour
+    assert lightness[added > 0].min() > 200 and lightness[added < 0].max() < 60  # told apart without colour
 
 
 TYPED = [

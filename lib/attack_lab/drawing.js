@@ -50,7 +50,7 @@
       shown.drawImage(paper, 0, 0);
       if (!keys) return;
       shown.lineWidth = brush.down ? 6 : 2;
-      shown.strokeStyle = "#ffd24d";
+      shown.strokeStyle = "#d06a00"; // seen on black and on white
       shown.beginPath();
       shown.arc(brush.x, brush.y, BRUSH / 2, 0, 2 * Math.PI);
       shown.stroke();

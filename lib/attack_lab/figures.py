@@ -13,7 +13,7 @@ SIGNS = LinearSegmentedColormap.from_list("signs", ["#0a326e", "#828282", "#ffe1
 
 
 def still(lab: AttackLab, place: int, *, norm: str, epsilon: float, steps: int) -> Figure:
-    """The digit of the lab at `place` before and after BIM of equal steps, for each network a row; the perturbation; both answers."""
+    """The digit of the lab at `place` before and after BIM of equal steps, a row for each network, with the perturbation."""
     x, labels = data.normalize(lab.digits.images[[place]], lab.digits), lab.digits.labels[[place]]
     figure, axes = plt.subplots(2, 4, figsize=(9, 4.6), layout="constrained", width_ratios=(1, 1, 1, 1.5))
     for row, name in zip(axes, NORMS, strict=True):
