@@ -34,6 +34,7 @@ test: $(installed)
 
 bench: $(installed)
 	$(python) -m pip install -q -r tests/benchmarks/requirements.txt
+	$(python) -m pip install -q --no-deps imagecorruptions==1.1.2
 	$(python) -m tests.benchmarks
 
 student instructor: $(installed)

@@ -13,7 +13,9 @@ import functools
 import hashlib
 import os
 import re
+import tarfile
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +104,7 @@ def _official(corruption: str, root: Path) -> Path:
 
         try:
             download_and_extract_archive(ADDRESS, str(root), md5=MD5, remove_finished=True)
-        except (RuntimeError, OSError, EOFError, ValueError) as error:
+        except (RuntimeError, OSError, EOFError, ValueError, HTTPException, tarfile.TarError) as error:
             raise DataError(
                 f"{folder / corruption}.npy is missing and CIFAR-10-C could not be downloaded from {ADDRESS} (2.9 GB): {error}. "
                 f"Unpack {ADDRESS.rpartition('/')[2]} in {root} by hand, or use the generated corruptions: "

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lib.claims import Claim, direction, effect, equality, number
 from lib.common_corruptions.experiments import EXPERIMENT_OF, GENERATED, OFFICIAL, metric
-from lib.corruptions import CATEGORIES, CORRUPTIONS, SEVERITIES
+from lib.corruptions import CATEGORIES, CORRUPTIONS
 from lib.paper import Reported, stated
 from lib.report import Get, Measure
 
@@ -37,11 +37,9 @@ def arm(model: str, norm: str, corrupted: str = GENERATED) -> dict:
     return {"experiment": EXPERIMENT_OF[corrupted], "model": model, "norm": norm}
 
 
-def accuracy(
-    networks: dict, corruptions: Iterable[str], severities: Iterable[int] = SEVERITIES, *, by_batch: bool = False
-) -> Measure:
-    """The mean over these severities of each of these corruptions; NaN for a seed that lacks one."""
-    metrics = [metric(f"{name} {severity}", by_batch) for name in corruptions for severity in severities]
+def accuracy(networks: dict, corrupted: Iterable[str], *, by_batch: bool = False) -> Measure:
+    """The mean over corruptions, such as `fog`, over all severities, or `fog 3`; NaN for a seed that lacks one."""
+    metrics = [metric(name, by_batch) for name in corrupted]
     return lambda get: pd.concat([get(m, networks) for m in metrics], axis=1).mean(axis=1, skipna=False)
 
 
@@ -53,13 +51,12 @@ def gap(
     model: str,
     corruptions: Iterable[str],
     corrupted: str = GENERATED,
-    severities: Iterable[int] = SEVERITIES,
     *,
     by_batch: bool = False,
 ) -> Measure:
     """Points of accuracy, without - with batch norm; the latter normalised by the corrupted batch where `by_batch`."""
-    without = accuracy(arm(model, WITHOUT[model], corrupted), corruptions, severities)
-    with_it = accuracy(arm(model, "batch", corrupted), corruptions, severities, by_batch=by_batch)
+    without = accuracy(arm(model, WITHOUT[model], corrupted), corruptions)
+    with_it = accuracy(arm(model, "batch", corrupted), corruptions, by_batch=by_batch)
     return lambda get: without(get) - with_it(get)
 
 
@@ -77,7 +74,7 @@ def _largest(values: pd.DataFrame) -> pd.Series:
 
 
 def _each_severity(model: str, name: str, severities: Iterable[int], corrupted: str) -> list[Measure]:
-    return [gap(model, (name,), corrupted, (severity,)) for severity in severities]
+    return [gap(model, (f"{name} {severity}",), corrupted) for severity in severities]
 
 
 def _top_five(model: str, corrupted: str) -> Measure:

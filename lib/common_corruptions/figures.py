@@ -28,7 +28,7 @@ def example() -> Tensor:
     picture = sources.photograph("flower.jpg")
     left = (picture.width - picture.height) // 2
     square = picture.crop((left, 0, left + picture.height, picture.height)).resize((32, 32), Image.Resampling.BOX)
-    return torch.from_numpy(np.asarray(square)).permute(2, 0, 1)[None].contiguous()
+    return torch.from_numpy(np.array(square)).permute(2, 0, 1)[None].contiguous()
 
 
 def _picture(images: Tensor) -> np.ndarray:
@@ -152,7 +152,7 @@ def severities(
     for axis, name in zip(axes, names, strict=True):
         for by_batch, words, style in styles:
             found = [
-                Estimate.of(report.measured(gap(model, (name,), corrupted, (severity,), by_batch=by_batch), results, scale))
+                Estimate.of(report.measured(gap(model, (f"{name} {severity}",), corrupted, by_batch=by_batch), results, scale))
                 for severity in SEVERITIES
             ]
             widths = np.nan_to_num([estimate.half_width for estimate in found])

@@ -15,12 +15,12 @@ import torch
 from lib import provenance, store
 from lib.costs import MET
 from lib.runs import resolve_device
-from tests.benchmarks import attacks, memory, scaling, training
+from tests.benchmarks import attacks, corruptions, memory, scaling, training
 from tests.benchmarks.timing import THREADS, Result, compare, prepare
 
 RECORD = store.PUBLISHED / "benchmarks.json"
-PACKAGES = ("torch", "torchvision", "torchattacks", "foolbox", "adversarial-robustness-toolbox", "numpy")
-WORKS = attacks.WORKS | training.WORKS
+PACKAGES = ("torch", "torchvision", "torchattacks", "foolbox", "adversarial-robustness-toolbox", "imagecorruptions", "numpy")
+WORKS = attacks.WORKS | training.WORKS | corruptions.WORKS
 MEMORY, SCALING = "memory-bim-10000", "scaling"
 NAMES = (*WORKS, MEMORY, SCALING)
 

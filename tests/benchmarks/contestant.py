@@ -6,14 +6,14 @@ import sys
 
 import torch
 
-from tests.benchmarks import attacks, training
+from tests.benchmarks import attacks, corruptions, training
 from tests.benchmarks.timing import prepare, seconds
 
 
 def main(work: str, who: str, device: str) -> None:
     where = torch.device(device)
     prepare(where)
-    run = (attacks.WORKS | training.WORKS)[work](where).contestants[who]
+    run = (attacks.WORKS | training.WORKS | corruptions.WORKS)[work](where).contestants[who]
     for _ in sys.stdin:
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # libraries may print
             taken = seconds(run, where)

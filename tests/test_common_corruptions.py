@@ -1,0 +1,331 @@
+"""Chapter 06: its experiments are the paper's, its claims and tables computable from records, its pictures what they say."""
+
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from common import records_of, solution
+
+from lib import claims as claim_tables
+from lib import report, verdicts
+from lib.common_corruptions import claims, exercises, experiments, figures, tables
+from lib.common_corruptions.experiments import EXPERIMENT_OF, GENERATED, OFFICIAL, by_corruption
+from lib.common_corruptions.parameters import CommonCorruptions
+from lib.corruptions import CATEGORIES, CORRUPTIONS, SEVERITIES, corrupt
+from lib.empirical_results.experiments import table_02, table_04
+from lib.exercises import RIGHT
+from lib.fixup.experiments import NORMALIZATION, table_09
+from lib.parameters import ParameterError, validate
+from lib.trials import SCALES
+
+CHAPTER = "06-corruptions"
+COST = {name: 20 - place for place, name in enumerate(claims.TOP_FIVE)}  # of batch norm; 2 on all others, but where it gains
+GAINS = {"snow": -3, "zoom_blur": 0}
+
+
+def accuracy(trial, label) -> float:
+    """Falls with severity; the statistics of the corrupted batch bring back three quarters of the cost."""
+    found = re.search(r"-(?:c|generated)-(\w+)-(\d)", label)
+    if not found:
+        return 90 + bool(trial.norm == "batch") + 0.1 * trial.seed
+    name, severity = found[1], int(found[2])
+    cost = COST.get(name, GAINS.get(name, 2.0)) if trial.norm == "batch" else 0.0
+    return 80 - 3 * severity - cost * (0.25 if "batch-statistics" in label else 1.0) + 0.1 * trial.seed
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    """Both experiments of the chapter, made up, at every scale."""
+    frames = [
+        report.frame(records_of(table, scale, accuracy), scale, name)
+        for scale in SCALES
+        for name, table in experiments.EXPERIMENTS.items()
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def results(frame) -> pd.DataFrame:
+    return by_corruption(frame)
+
+
+# --- Experiments -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("experiment", experiments.EXPERIMENTS)
+def test_networks_are_those_of_other_chapters(scale, experiment):
+    """Nothing is trained for this chapter, and nothing but the images distinguishes the two experiments."""
+    trained = {trial.training for table in (table_02, table_04, table_09) for trial in table(scale)}
+    trials = experiments.EXPERIMENTS[experiment](scale)
+    assert {trial.training for trial in trials} <= trained
+    if experiment == "table-13" or scale != "quick":
+        assert {trial.training for trial in trials} >= {t.training for t in table_02(scale) if t.weight_decay}
+    else:
+        assert trials == []
+
+
+def test_at_the_papers_scale_they_are_the_papers():
+    trials = experiments.table_13_official("paper")
+    assert {(t.architecture, t.norm) for t in trials} == {
+        ("vgg8", None), ("vgg8", "batch"), ("vgg13", None), ("vgg13", "batch"),
+        ("wrn28", "batch"), ("wrn28", "fixup"), ("wrn28", "fixup-he"),
+    }  # fmt: skip
+    assert {t.normalization for t in trials if t.architecture == "wrn28"} == {NORMALIZATION}
+    assert {t.weight_decay for t in trials} == {5e-4} and {t.width for t in trials} == {1.0}
+    assert all(evaluation.first is None for trial in trials for evaluation in trial.evaluations)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_corruption_and_severity_is_tested_of_one_source_alone(scale):
+    for experiment, part in (("table-13", "generated"), ("table-13-official", "c")):
+        for trial in experiments.EXPERIMENTS[experiment](scale):
+            base = trial.dataset
+            expected = {None, *(f"{base}-{part}-{name}-{severity}" for name in CORRUPTIONS for severity in SEVERITIES)}
+            for by_batch in {e.batch_statistics for e in trial.evaluations}:
+                tested = [e.dataset for e in trial.evaluations if e.batch_statistics == by_batch]
+                assert set(tested) == expected and len(tested) == 96
+            assert {e.batch_statistics for e in trial.evaluations} == ({False, True} if trial.norm == "batch" else {False})
+            assert {e.kind for e in trial.evaluations} == {"clean"}
+            assert len({e.label for e in trial.evaluations}) == len(trial.evaluations)
+
+
+def test_columns_no_longer_depend_on_data_sets_and_numbers_of_images(results):
+    names = {claims.metric(by_batch=b) for b in (False, True)}
+    names |= {claims.metric(f"{name} {s}", b) for name in CORRUPTIONS for s in SEVERITIES for b in (False, True)}
+    assert names <= set(results.columns) and not any(str(column).startswith("accuracy ") for column in results.columns)
+    assert set(results["scale"]) == set(SCALES)
+    for scale in SCALES:
+        found = report.values(results, "fog 3", scale, **claims.arm("vgg8", "none"))
+        assert found.iloc[0] == pytest.approx(80 - 9)
+
+
+def test_a_frame_of_nothing_has_no_columns_to_name():
+    assert len(by_corruption(report.frame([], "quick", "table-13"))) == 0
+
+
+# --- Claims ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_gap_is_the_mean_over_severities(results):
+    for scale in SCALES:
+        assert report.measured(claims.gap("vgg8", ("gaussian_noise",)), results, scale).tolist() == pytest.approx(
+            [20.0] * len(report.values(results, "clean", scale, **claims.arm("vgg8", "none")))
+        )
+    by_batch = report.measured(claims.gap("vgg8", ("gaussian_noise",), by_batch=True), results, "laptop")
+    assert by_batch.tolist() == pytest.approx([5.0] * 3)
+
+
+def test_a_seed_without_one_severity_has_no_mean(frame):
+    lacking = frame.copy()
+    row = (lacking["scale"] == "laptop") & (lacking["seed"] == 1)
+    lacking.loc[row, "accuracy clean-cifar10-generated-fog-2-first-2000"] = np.nan
+    measure = claims.gap("vgg8", ("fog", "snow"))
+    assert list(report.measured(measure, by_corruption(lacking), "laptop").index) == [0, 2]
+
+
+@pytest.mark.parametrize("corrupted", [GENERATED, OFFICIAL])
+def test_every_claim_is_judged(results, corrupted):
+    lists = [make(corrupted) for make in (claims.vgg8, claims.vgg13, claims.wrn, claims.beyond)]
+    for number, said in enumerate(lists):
+        table = claim_tables.table(said, results, "tab", "Claims.")
+        assert len(table.rows) == len(said)
+        at_paper = table.rows["verdict, paper"]
+        assert not at_paper.str.contains("not run").any()
+        if corrupted == OFFICIAL:
+            assert (table.rows["verdict, quick"] == verdicts.NOT_RUN).all()
+        if number in (1, 2):
+            assert (table.rows["verdict, laptop"] == verdicts.NOT_RUN).all()
+    texts = [claim.text for said in lists for claim in said]
+    assert len(set(texts)) == len(texts)
+
+
+def test_verdicts_follow_the_made_up_networks(results):
+    said = {claim.text: claim for claim in (*claims.VGG8, *claims.VGG13, *claims.WRN, *claims.BEYOND)}
+
+    def verdict(part, scale="paper"):
+        (claim,) = (claim for text, claim in said.items() if part in text)
+        return claim_tables.judged(claim, results, scale)[1]
+
+    assert verdict("VGG13: batch norm costs accuracy on Gaussian") == verdicts.REPRODUCED  # 20, printed 20.9
+    assert verdict("VGG8: batch norm costs accuracy on Gaussian") == verdicts.DIRECTION  # printed 9.2
+    assert verdict("VGG8: batch norm costs accuracy on Gaussian", "laptop") == verdicts.DIRECTION
+    assert verdict("WRN-28-10: batch norm gains accuracy on Contrast") == verdicts.NOT_REPRODUCED
+    assert verdict("WRN-28-10: batch norm gains accuracy on Snow") == verdicts.REPRODUCED
+    assert verdict("no difference on Zoom") == verdicts.REPRODUCED
+    assert verdict("the five corruptions of Table 13") == verdicts.DIRECTION
+    assert verdict("costs accuracy on fog") == verdicts.DIRECTION
+    assert verdict("at least half of the cost on noise") == verdicts.DIRECTION
+    assert verdict("is then the better choice") == verdicts.NOT_REPRODUCED  # three quarters are not all
+
+
+def test_the_five_largest_are_told_from_others(results):
+    other = results.copy()
+    batch = other["norm"] == "batch"
+    other.loc[batch, "fog"] -= 40.0
+    (claim,) = (claim for claim in claims.VGG8 if "the five corruptions" in claim.text)
+    assert claim_tables.judged(claim, other, "paper")[1] == verdicts.NOT_REPRODUCED
+
+
+def test_networks_that_differ_more_from_seed_to_seed_are_found(results):
+    uneven = results.copy()
+    chosen = (uneven["model"] == "wrn28") & (uneven["norm"] == "batch") & (uneven["scale"] == "paper")
+    columns = list(claims.NOISE)
+    steps = uneven.loc[chosen, "seed"].map({0: -9.0, 1: 9.0, 2: -11.0, 3: 11.0, 4: 10.0})
+    uneven.loc[chosen, columns] = uneven.loc[chosen, columns].add(steps, axis=0)
+    (claim,) = (claim for claim in claims.WRN if "from seed to seed" in claim.text)
+    assert claim_tables.judged(claim, uneven, "paper")[1] == verdicts.DIRECTION
+    assert claim_tables.judged(claim, results, "paper")[1] != verdicts.DIRECTION
+
+
+# --- Tables and figures ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("corrupted", [GENERATED, OFFICIAL])
+def test_generated_and_official_images_never_share_a_table(results, corrupted):
+    """Taking the records of the other source away changes nothing."""
+    results = results[results["scale"] == "laptop"]
+    alone = results[results["experiment"] == EXPERIMENT_OF[corrupted]].reset_index(drop=True)
+    for both, one in zip(_tables(results, corrupted), _tables(alone, corrupted), strict=True):
+        pd.testing.assert_frame_equal(both.rows, one.rows)
+        assert set(both.results["experiment"]) == {EXPERIMENT_OF[corrupted]}
+
+
+def _tables(results, corrupted):
+    yield tables.table_13(results, corrupted).table("tab-cc", "Table.")
+    yield tables.categories(results, "tab-means", "Means.", corrupted)
+    yield tables.nineteen(results, "laptop", "tab-nineteen", "All.", corrupted)
+    yield tables.mean_errors(results, "tab-mce", "Errors.", corrupted)
+
+
+def test_the_papers_table_is_all_there(results):
+    comparison = tables.table_13(results)
+    rows = comparison.table("tab-cc", "Table.").rows
+    printed = rows[rows["source"] == "paper"].set_index("row")
+    assert len(printed) == 6 and (printed != "–").all().all()
+    assert printed.loc["VGG8, batch norm", "Gaussian"] == "56.4 ± 1.5"
+    assert printed.loc["WRN-28-10, Fixup as the code had it", "Contrast"] == "81.2 ± 0.7"
+    assert rows[(rows["source"] == "ours, paper")]["row"].tolist() == [""] * 6
+
+
+def test_all_nineteen_are_listed_fog_included(results):
+    rows = tables.nineteen(results, "laptop", "tab-nineteen", "All.").rows.set_index("corruption")
+    assert list(rows.index) == [tables.in_words(name) for name in CORRUPTIONS] and "Fog" in rows.index
+    assert rows.loc["Fog", "paper's gap"] == "–" and rows.loc["Gaussian noise", "paper's gap"] == "9.2 ± 1.9"
+    assert rows.loc["Gaussian noise", "gap"].startswith("20.0") and rows.loc["Gaussian noise", "gap left"].startswith("5.0")
+
+
+def test_gaps_in_print_come_from_the_text_then_from_the_table():
+    assert tables.gap_in_print("impulse_noise", "vgg8").printed == "7.5 ± 0.8"  # its table gives 7.6
+    assert tables.gap_in_print("jpeg_compression", "wrn28").printed == "4.6 ± 0.3"
+    assert tables.gap_in_print("contrast", "vgg13").printed == "-2.4 ± 0.8"
+    assert tables.gap_in_print("fog", "vgg8") is None and tables.gap_in_print("snow", "vgg8") is None
+
+
+def test_means_by_category_are_means_over_corruptions(results):
+    rows = tables.categories(results, "tab-means", "Means.").rows
+    laptop = rows[rows["source"] == "ours, laptop"].set_index("row")
+    assert list(laptop.index) == ["clean", "noise (4)", "blur (5)", "weather (5)", "digital (5)", "all 19"]
+    costs = {n: COST.get(n, GAINS.get(n, 2.0)) for n in CORRUPTIONS}
+    for category, members in CATEGORIES.items():
+        expected = np.mean([costs[member.__name__] for member in members])
+        assert float(laptop.loc[f"{category} ({len(members)})", "gap"].split(" ")[0]) == pytest.approx(expected, abs=0.006)
+    assert float(laptop.loc["all 19", "gap"].split(" ")[0]) == pytest.approx(np.mean(list(costs.values())), abs=0.006)
+
+
+def test_the_two_mean_errors(results):
+    rows = tables.mean_errors(results, "tab-mce", "Errors.").rows
+    laptop = rows[rows["source"] == "ours, laptop"].set_index("row")
+    plain = float(laptop.loc["batch norm", "mean error (the paper's mCE)"].split(" ")[0])
+    costs = [COST.get(n, GAINS.get(n, 2.0)) for n in CORRUPTIONS]
+    assert plain == pytest.approx(20 + 9 - 0.1 + np.mean(costs), abs=0.05)
+    relative = float(laptop.loc["batch norm", "mCE, reference: no batch norm"].split(" ")[0])
+    assert relative == pytest.approx(np.mean([100 * (28.9 + cost) / 28.9 for cost in costs]), abs=0.5)
+    assert laptop.loc["no batch norm", "mCE, reference: no batch norm"].startswith("100.00")
+
+
+def test_slips_come_from_print_alone():
+    rows = tables.slips("tab-slips", "Slips.").rows.set_index("what")
+    assert rows.loc["VGG8: gap on Impulse"].tolist() == ["7.5 ± 0.8", "Table 13: 7.6 ± 0.8"]
+    assert rows.loc["WRN-28-10: gain of batch norm on Contrast", "against it"] == "Table 13: 4.8"
+    assert "fog" in rows.loc["corruptions the text calls a coin toss, or lists", "against it"]
+
+
+def test_every_figure_is_drawn(results):
+    for figure in (
+        figures.every_corruption(),
+        figures.gaps(results, "paper"),
+        figures.gaps(results, "laptop", OFFICIAL),
+        figures.severities(results, "quick", ("fog", "contrast")),
+    ):
+        assert figure.axes
+    axis = figures.gaps(results, "laptop").axes[0]
+    assert [label.get_text() for label in axis.get_yticklabels()] == [tables.in_words(name) for name in CORRUPTIONS]
+
+
+def test_the_slider_holds_every_picture_and_needs_nothing_else():
+    bundle = figures.Slider()._repr_mimebundle_()
+    html = bundle["text/html"]
+    assert len(html) < 120_000 and "http" not in html and "src=" not in html
+    labels = re.findall(r'role="img" aria-label="([^"]+)"', html)
+    assert labels == [tables.in_words(name) for name in CORRUPTIONS]
+    assert 'type="range" min="0" max="5"' in html and html.count("<figcaption>") == 19
+    sheet = figures.Image.open(figures.io.BytesIO(figures.base64.b64decode(figures.Slider._sheet())))
+    assert sheet.size == (19 * 32, 6 * 32)
+    column, row = list(CORRUPTIONS).index("pixelate"), 5
+    shown = np.asarray(sheet.convert("RGB"))[32 * row : 32 * row + 32, 32 * column : 32 * column + 32].astype(int)
+    expected = corrupt(figures.example(), "pixelate", 5)[0].permute(1, 2, 0).numpy().astype(int)
+    assert np.abs(shown - expected).mean() < 12  # WebP loses a little
+
+
+# --- Parameters and exercises --------------------------------------------------------------------------------------------
+
+
+def test_official_images_are_not_for_the_quick_scale():
+    assert validate(CommonCorruptions, {"scale": "laptop", "corrupted": "official"}).corrupted == "official"
+    with pytest.raises(ParameterError, match="corrupted = 'official': allowed is generated, official; at the quick scale"):
+        validate(CommonCorruptions, {"scale": "quick", "corrupted": "official"})
+    with pytest.raises(ParameterError, match="corrupted = 'mine'"):
+        validate(CommonCorruptions, {"scale": "laptop", "corrupted": "mine"})
+
+
+def test_solution_of_the_two_units():
+    namespace = SimpleNamespace()
+    exec(solution(CHAPTER, "ex-cc-same-noise"), vars(namespace))
+    assert exercises.check_same_noise(namespace.nearest_severity) == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        (lambda normalized, std, sigmas: 5, "How large is the noise before that"),
+        (lambda normalized, std, sigmas: 0, "a whole number from 1 to 5"),
+        (lambda normalized, std, sigmas: 2.5, "a whole number from 1 to 5"),
+        (lambda n, std, sigmas: 1 + int(np.argmin([abs(s - n / std) for s in sigmas])), "divided by the standard deviation"),
+        (lambda n, std, sigmas: int(np.argmin([abs(s - n * std) for s in sigmas])), "that of severity 1"),
+        (lambda normalized: 1, "raises TypeError"),
+    ],
+)
+def test_wrong_answers_about_units(wrong, hint):
+    assert hint in exercises.check_same_noise(wrong)
+
+
+def test_solution_of_the_mce():
+    namespace = SimpleNamespace()
+    exec(solution(CHAPTER, "ex-cc-mce"), vars(namespace))
+    assert exercises.check_mce(namespace.mce) == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        (lambda e, r: sum(sum(e[n]) / sum(r[n]) for n in e) / len(e), "100 percent"),
+        (lambda e, r: 100 * sum(map(sum, e.values())) / sum(map(sum, r.values())), "mean of the two ratios"),
+        (lambda e, r: 100 * np.mean([a / b for n in e for a, b in zip(e[n], r[n], strict=True)]), "before you divide"),
+        (lambda e, r: None, "return one number"),
+    ],
+)
+def test_wrong_answers_about_the_mce(wrong, hint):
+    assert hint in exercises.check_mce(wrong)
