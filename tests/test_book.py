@@ -1,6 +1,7 @@
 """The book's sources are complete, and a build never hides a cell that failed or did not run."""
 
 import importlib.metadata
+import sys
 
 import nbformat
 import pytest
@@ -8,6 +9,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from lib import book, provenance, what_ran
 from lib.trials import SCALES
+
+sys.path.append(str(book.ROOT / "book" / "_ext"))
+import api  # noqa: E402
 
 NOTEBOOKS = [page for page in book.pages() if page.suffix == ".ipynb"]
 
@@ -161,3 +165,47 @@ def test_pages_have_launch_buttons_only_where_the_address_of_the_repository_is_k
     assert book.launch_buttons({}) == {}
     options = book.launch_buttons({"GITHUB_REPOSITORY": "someone/something"})
     assert options["repository_url"] == "https://github.com/someone/something" and options["launch_buttons"]["colab_url"]
+
+
+def test_every_module_of_the_library_is_described_on_one_page():
+    lines = [line for path in (book.ROOT / "book" / "api").glob("*.md") for line in path.read_text().splitlines()]
+    described = [path for line in lines if (found := api.LINE.match(line)) for path in api.matching(found[1])]
+    assert len(described) == len(set(described))
+    assert set(described) == {path for name in ("*", "*.*") for path in api.matching(name)} - {api.library() / "__init__.py"}
+
+
+def test_a_docstring_is_shown_as_it_reads():
+    assert api.prose("`a*b` or $HOME, <name>, *args") == "`a*b` or \\$HOME, \\<name>, \\*args"
+
+
+def test_a_module_is_described_by_its_signatures_docstrings_and_sources(tmp_path, monkeypatch):
+    monkeypatch.setattr(api, "library", lambda: tmp_path / "lib")
+    (tmp_path / "lib").mkdir()
+    path = tmp_path / "lib" / "some.py"
+    path.write_text('''"""What it is for."""
+
+
+class Pair:
+    """Two numbers."""
+
+    first: int
+    second: int = 0
+
+    @property
+    def total(self) -> int:
+        """Their sum."""
+
+
+def double(x: int, *, times: int = 1) -> int:
+    """Twice `x`."""
+    return 2 * x
+
+
+def _hidden():
+    """Not shown."""
+''')
+    text = api.module(path)
+    assert "## `lib.some`\n\nWhat it is for." in text
+    assert "{py:class} Pair(first: int, second: int = 0)" in text and "{py:property} total\n\nTheir sum." in text
+    assert "{py:function} double(x: int, *, times: int=1) -> int\n\nTwice `x`." in text and "return 2 * x" in text
+    assert "hidden" not in text

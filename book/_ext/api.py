@@ -12,7 +12,6 @@ from pathlib import Path
 
 from sphinx.addnodes import pending_xref
 
-HIDDEN = ("__init__", "__main__")
 LINE = re.compile(r"^\{api\} lib\.(\S+)$", re.MULTILINE)
 
 
@@ -30,14 +29,14 @@ def matching(pattern: str) -> list[Path]:
     paths = sorted(library().glob(pattern.replace(".", "/") + ".py"))
     if not paths:
         raise ValueError(f"no module is called lib.{pattern}")
-    return [path for path in paths if path.stem not in HIDDEN]
+    return [path for path in paths if path.stem != "__main__" and path.read_text()]
 
 
 def module(path: Path) -> str:
     """The documentation of a module in MyST Markdown, one level below a page's title."""
     text = path.read_text()
     tree = ast.parse(text)
-    dotted = ".".join(path.relative_to(library().parent).with_suffix("").parts)
+    dotted = ".".join(path.relative_to(library().parent).with_suffix("").parts).removesuffix(".__init__")
     parts = [f"## `{dotted}`", prose(ast.get_docstring(tree)), f":::{{py:currentmodule}} {dotted}\n:::"]
     for node in tree.body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and is_shown(node):
