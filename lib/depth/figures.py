@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from lib import report, theory
@@ -40,7 +41,8 @@ def heat_maps(results: pd.DataFrame, scale: str, experiment: str = FIGURE_2) -> 
             if norm == "batch":
                 _lines(axis, depths, sizes)
     figure.supylabel("depth (hidden layers)", fontsize="medium")
-    figure.supxlabel("batch size", fontsize="medium")
+    for axis in axes[1]:
+        axis.set_xlabel("batch size")
     figure.colorbar(image, ax=axes, label="accuracy (%)", shrink=0.7)
     handles, labels = axes[1, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, title="16 / ln λ")
@@ -58,8 +60,9 @@ def _panel(axis: Axes, grid: pd.DataFrame, metric: str, depths: list[int], sizes
             axis.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor="white", edgecolor="grey", hatch="///", linewidth=0))
             continue
         lines = [*([] if np.isnan(value) else [f"{value:.0f}"]), *([f"{int(lost)} failed"] if lost else [])]
-        colour = "white" if value < 55 else "black"
-        axis.text(x, y, "\n".join(lines), ha="center", va="center", fontsize="small", color=colour)
+        colour, outline = ("white", "black") if value < 55 else ("black", "white")
+        apart = [withStroke(linewidth=2.5, foreground=outline, alpha=0.6)]  # from a line that runs through
+        axis.text(x, y, "\n".join(lines), ha="center", va="center", fontsize="small", color=colour, path_effects=apart)
     axis.set_xticks(range(len(sizes)), sizes)
     axis.set_yticks(range(len(depths)), depths)
     return image
