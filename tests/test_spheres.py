@@ -7,7 +7,7 @@ from common import solution
 from torch import nn
 
 from lib import claims as claim_tables
-from lib import report, verdicts
+from lib import report, store, verdicts
 from lib.exercises import RIGHT
 from lib.parameters import ParameterError, validate
 from lib.spheres import claims, exercises, experiments, figures, tables
@@ -232,6 +232,20 @@ def test_the_papers_scale():
     assert Points([0], test_points=1).train_labels.bincount().tolist() == [500, 500]
     with pytest.raises(ValueError, match="'huge'; allowed: quick, laptop, paper"):
         experiments.experiments("huge")
+
+
+def test_the_books_records_are_what_this_code_measures():
+    """All seeds of every arm there is; and the first epoch of one seed of each, once more."""
+    (measurement,) = experiments.experiments("paper")
+    records = store.published(experiments.FIGURE, "paper")
+    arms = [arm for arm in measurement.arms if any(arm.items() <= record["settings"].items() for record in records)]
+    assert arms and len(records) == len(arms) * measurement.seeds
+    for record in (record for record in records if record["seed"] == 0):
+        norm, lr, gamma = record["settings"]["norm"], record["settings"]["lr"], record["settings"].get("gamma", "ones")
+        points, model = Points([0], test_points=1), side_by_side([network(norm, 0, gamma=gamma)])
+        loss, right = next(train(model, Averages(model), points.train, points.train_labels, [0], lr))
+        assert record["metrics"]["loss"][0] == pytest.approx(float(loss), rel=1e-3)
+        assert record["metrics"]["accuracy batch"][0] == pytest.approx(float(right), abs=0.5)
 
 
 # --- Claims, tables and pictures -------------------------------------------------------------------------------------------

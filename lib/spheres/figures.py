@@ -89,7 +89,7 @@ def _finished(figure: Figure, axes: np.ndarray, results: pd.DataFrame, scale: st
     handles, names = axes.flat[-1].get_legend_handles_labels()
     seeds = results.loc[results["scale"] == scale, "seed"].nunique()
     title = f"{scale} scale, {seeds} seeds"
-    figure.legend(handles, names, loc="outside lower center", ncols=2, title=title, fontsize="small")
+    figure.legend(handles, names, loc="outside lower center", ncols=axes.shape[1], title=title, fontsize="small")
     for axis in figure.axes:
         axis.grid(alpha=0.3)
     plt.close(figure)
