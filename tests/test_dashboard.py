@@ -100,6 +100,18 @@ def test_a_chapter_without_any_record_has_all_its_rows(monkeypatch, chapter):
     assert {f.kind for row in empty for f in row.found.values()} == {verdicts.NOT_RUN, rows.NOT_JUDGED}
 
 
+@pytest.mark.parametrize("one", [one for one in CHAPTERS if set(one.experiments) <= set(EXPERIMENTS)], ids=lambda one: one.file)
+def test_a_chapter_is_judged_as_soon_as_it_has_records(monkeypatch, one):
+    def made_up(experiment, scale):
+        accuracy = lambda trial, label: 90 - 20 * bool(trial.norm) + trial.seed / 10  # noqa: E731
+        return records_of(EXPERIMENTS[experiment], scale, accuracy) if scale == "laptop" else []
+
+    monkeypatch.setattr(store, "published", made_up)
+    monkeypatch.setattr(rows, "CHAPTERS", [one])
+    found = Counter(row.found["laptop"].kind for row in rows.rows() if row.kind in (PAPER, BEYOND))
+    assert found[verdicts.DIRECTION] >= 3 and not found[verdicts.REPRODUCED]
+
+
 def test_a_table_counts_its_numbers(chapter):
     (row,) = (row for row in rows.rows() if row.kind == TABLE)
     table = input_dimension_tables.table_06(chapter.results(["paper"]))
