@@ -224,6 +224,14 @@ def test_the_constant_of_the_line_comes_back():
         assert report.measured(claims.log_ratio(size), results, "paper").tolist() == pytest.approx([12.0] * 3)
 
 
+def test_no_depth_is_told_from_a_part_of_the_depths(results):
+    whole = report.measured(claims.reached(250), results, "paper")
+    part = grid.prepared(results_of("paper").query("hidden != 55"))
+    assert len(whole) == 3 and report.measured(claims.reached(250), part, "paper").empty
+    other = grid.prepared(results_of("paper").query("hidden != 55 or batch_size != 100"))
+    pd.testing.assert_series_equal(report.measured(claims.reached(250), other, "paper"), whole)
+
+
 def test_tables(results):
     read = tables.read_off(results)
     assert not any(read.verdict(label, column) == verdicts.NOT_RUN for label in read.rows for column in read.columns)

@@ -45,7 +45,8 @@ def reached(batch_size: int, experiment: str = FIGURE_2) -> Measure:
     """The depth up to which networks with batch norm train."""
 
     def measure(get: Get) -> pd.Series:
-        clean = {depth: get(CLEAN, arm("batch", experiment, hidden=depth, batch_size=batch_size)) for depth in DEPTHS}
+        column = arm("batch", experiment, batch_size=batch_size, complete=True)
+        clean = {depth: get(CLEAN, column | {"hidden": depth}) for depth in DEPTHS}
         by_seed = pd.DataFrame({depth: found for depth, found in clean.items() if len(found)})
         return pd.Series({seed: depth_reached(found) for seed, found in by_seed.iterrows()}, dtype=float)
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lib import report, theory
+from lib.depth.experiments import depth_scale
 
 CLEAN, NOISE, BIM = ACCURACIES = [f"accuracy {name}" for name in ("clean", "noise-1", "bim-linf-0.1")]
 CHANCE, FAILED = 10.0, 20.0  # percent
@@ -33,15 +34,20 @@ def zone(depth: int, batch_size: int) -> str:
 
 
 def prepared(results: pd.DataFrame) -> pd.DataFrame:
-    """Results of `report.collect` by the rules above, with the columns `zone` and `failed`, and in percent points the columns
+    """Results of `report.collect` by the rules above, with more columns.
 
-    `batch norm's gain: …` of networks with batch norm over those without, and `gain of longer training: …` of Figure 3b over
-    Figure 3a; of one network over the other with the same depth, batch size and seed, and so only where both count.
+    `zone` and `failed`; `complete`: whether networks of this norm and batch size were run at all depths of the scale, without which
+    the depth they reach cannot be told. In percent points `batch norm's gain: …` of networks with batch norm over those without,
+    and `gain of longer training: …` of Figure 3b over Figure 3a; of one network over the other with the same depth, batch size and
+    seed, and so only where both count.
     """
     grid = results.copy()
     zones = [zone(depth, size) for depth, size in zip(grid["hidden"], grid["batch_size"], strict=True)]
     plain, diverged = grid["norm"] == "none", grid["diverged_at"].notna()
-    grid = grid.assign(zone=zones, failed=plain & (diverged | (grid[CLEAN] < FAILED)))
+    grid = grid.assign(zone=zones, complete=False, failed=plain & (diverged | (grid[CLEAN] < FAILED)))
+    columns = grid.groupby(["scale", "experiment", "norm", "batch_size"])
+    for (scale, *_), column in columns.groups.items():
+        grid.loc[column, "complete"] = {*depth_scale(scale).depths} <= {*grid.loc[column, "hidden"]}
     grid.loc[diverged & ~plain, ACCURACIES] = CHANCE
     grid.loc[grid["failed"], ACCURACIES] = math.nan
     grid = _less(grid, ["experiment", *CELL], grid["norm"] == "batch", plain, GAIN)
