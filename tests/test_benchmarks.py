@@ -14,7 +14,7 @@ from common import NARROW
 
 from lib import costs, provenance, store
 from tests.benchmarks import __main__ as bench
-from tests.benchmarks import attacks, contestant, inputs, memory, scaling, timing, training
+from tests.benchmarks import attacks, contestant, corruptions, inputs, memory, scaling, timing, training
 from tests.benchmarks.scaling import Scaling
 from tests.benchmarks.timing import Result
 
@@ -455,3 +455,14 @@ def test_a_contestant_that_fails_is_named(monkeypatch):
         timing.Contestant("bim-linf-mlp", "ours", GPU),
     ):
         pass
+
+
+@pytest.mark.parametrize("name", ["corruptions", "corruptions-fog", "corruptions-pixelate"])
+def test_corruptions_do_the_same_work(name, monkeypatch):
+    monkeypatch.setattr(corruptions, "IMAGES", 2)
+    work = corruptions.WORKS[name](CPU)
+    assert {timing.OURS, *work.goals} == set(work.contestants)
+    severities = 5 * (19 if name == "corruptions" else 1)
+    assert len(work.contestants[timing.OURS]()) == severities and len(work.contestants["per-image"]()) == 2 * severities
+    pytest.importorskip("imagecorruptions", reason="`make bench` installs it")
+    work.check()

@@ -1,6 +1,7 @@
 """Chapter 06: its experiments are the paper's, its claims and tables computable from records, its pictures what they say."""
 
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,16 +10,17 @@ import pytest
 from common import records_of, solution
 
 from lib import claims as claim_tables
-from lib import report, verdicts
+from lib import data, report, runs, verdicts
 from lib.common_corruptions import claims, exercises, experiments, figures, tables
 from lib.common_corruptions.experiments import EXPERIMENT_OF, GENERATED, OFFICIAL, by_corruption
 from lib.common_corruptions.parameters import CommonCorruptions
 from lib.corruptions import CATEGORIES, CORRUPTIONS, SEVERITIES, corrupt
 from lib.empirical_results.experiments import table_02, table_04
+from lib.evaluate import Evaluation, evaluate
 from lib.exercises import RIGHT
 from lib.fixup.experiments import NORMALIZATION, table_09
 from lib.parameters import ParameterError, validate
-from lib.trials import SCALES
+from lib.trials import SCALES, Trial
 
 CHAPTER = "06-corruptions"
 COST = {name: 20 - place for place, name in enumerate(claims.TOP_FIVE)}  # of batch norm; 2 on all others, but where it gains
@@ -104,6 +106,25 @@ def test_columns_no_longer_depend_on_data_sets_and_numbers_of_images(results):
 
 def test_a_frame_of_nothing_has_no_columns_to_name():
     assert len(by_corruption(report.frame([], "quick", "table-13"))) == 0
+
+
+def test_the_engine_tests_a_network_on_corrupted_images(tmp_path):
+    """As evaluating the corrupted images themselves; one corrupted test set at a time is in memory."""
+    sets = [f"mnist-m-generated-fog-{severity}" for severity in (1, 5)]
+    evaluations = tuple(Evaluation(dataset=name, first=60, batch_statistics=b) for name in sets for b in (False, True))
+    trial = Trial("mnist-m", 32, evaluations, norm="batch", architecture="vgg8", width=1 / 16, epochs=0)
+    (record,) = runs.run([trial], data_root=tmp_path, store=tmp_path, progress=False)
+    assert data._load_corrupted.cache_info().currsize == 1
+    network = runs.network(trial, data_root=tmp_path, store=tmp_path)
+    clean = data.load("mnist-m", "test", tmp_path)
+    for severity, name in zip((1, 5), sets, strict=True):
+        foggy = replace(clean, images=corrupt(clean.images[:60], "fog", severity), labels=clean.labels[:60])
+        for by_batch in (False, True):
+            expected = evaluate(network, foggy, [Evaluation(batch_statistics=by_batch)], seed=0, image_size=32)
+            label = Evaluation(dataset=name, first=60, batch_statistics=by_batch).label
+            (found,) = expected.values()
+            assert record["metrics"][label] == pytest.approx(found)
+        assert record["provenance"]["data"][name] == data.load(name, "test", tmp_path).sha256
 
 
 # --- Claims ------------------------------------------------------------------------------------------------------------
