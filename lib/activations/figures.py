@@ -75,12 +75,13 @@ def over_epochs(results: pd.DataFrame, scale: str) -> Figure:
         axis.set_xlim(0, chosen["epoch"].max())
         axis.set_title(title, fontsize="small")
         axis.grid(alpha=0.3)
-    ticks = [tick for tick in (0, 1, 2, 5, 10, 20, 50, 100, 200, 500) if tick <= chosen["epoch"].max()]
+    ticks = [tick for tick in (0, 1, 5, 20, 100, 500) if tick <= chosen["epoch"].max()]
     for axis in axes[1]:
         axis.set_xticks(ticks, ticks)
         axis.set_xlabel("epoch")
     handles, names = axes.flat[0].get_legend_handles_labels()
-    title = f"{scale} scale, {chosen['seed'].nunique()} seeds"
+    seeds = chosen["seed"].nunique()
+    title = f"{scale} scale, {seeds} {'seed' if seeds == 1 else 'seeds'}"
     figure.legend(handles, names, loc="outside lower center", ncols=2, title=title, fontsize="small")
     plt.close(figure)
     return figure
