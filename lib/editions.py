@@ -97,10 +97,13 @@ def assemble(edition: str, project: Path) -> None:
 
 
 def build(project: Path, scale: str) -> None:
-    """Build an edition's pages with its own code, as whoever gets it will."""
+    """Build an edition's pages with its own code, as whoever gets it will, and keep nothing else of the build."""
     environment = os.environ | {"BATCHNORM_RUNS": str(runs_root().resolve())}
     if subprocess.run([sys.executable, "-m", "lib", "build", "--scale", scale], cwd=project, env=environment).returncode:
         raise EditionError("the pages of the edition could not be built, see above; no edition was written")
+    for made in (project / "_build").iterdir():
+        if made.name != "html":
+            shutil.rmtree(made) if made.is_dir() else made.unlink()
 
 
 def _copy(names: tuple[str, ...], project: Path) -> None:

@@ -372,12 +372,19 @@ def test_a_change_while_the_pages_are_built_is_kept(delivered, monkeypatch):
 
 def test_the_pages_are_built_by_the_edition_itself_with_the_finished_runs_of_the_repository(tmp_path, monkeypatch):
     (tmp_path / "lib").mkdir()
-    (tmp_path / "lib" / "__main__.py").write_text(
-        "import os, sys\nopen('built', 'w').write(' '.join(sys.argv[1:]) + ' ' + os.environ['BATCHNORM_RUNS'])\nsys.exit('paper' in sys.argv)\n"
-    )
+    program = """
+import os, sys
+for folder in ("html", "source", "runs"):
+    os.makedirs(f"_build/{folder}", exist_ok=True)
+with open("built", "w") as built:
+    print(*sys.argv[1:], os.environ["BATCHNORM_RUNS"], file=built)
+sys.exit("paper" in sys.argv)
+"""
+    (tmp_path / "lib" / "__main__.py").write_text(program)
     monkeypatch.setenv("BATCHNORM_RUNS", str(tmp_path / "runs"))
     editions.build(tmp_path, "laptop")
-    assert (tmp_path / "built").read_text() == f"build --scale laptop {tmp_path / 'runs'}"
+    assert (tmp_path / "built").read_text() == f"build --scale laptop {tmp_path / 'runs'}\n"
+    assert list((tmp_path / "_build").iterdir()) == [tmp_path / "_build" / "html"]
     with pytest.raises(editions.EditionError, match="no edition was written"):
         editions.build(tmp_path, "paper")
 
