@@ -133,7 +133,7 @@ def relative_mce(networks: dict, reference: dict, *, by_batch: bool = False) -> 
             (100 - accuracy(networks, (name,), by_batch=by_batch)(get)) / (100 - accuracy(reference, (name,))(get))
             for name in CORRUPTIONS
         ]
-        return 100 * sum(ratios) / len(ratios)
+        return 100 * sum(ratios) / len(CORRUPTIONS)
 
     return measure
 
