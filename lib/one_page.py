@@ -39,8 +39,13 @@ def write(html: Path, pages: list[Path]) -> Path:
             tag.decompose()
         for tag in article.select("details"):
             tag["open"] = ""
-        for tag in article.select("[id]"):
-            tag["id"] = tag["id"] if tag is article else anchor(name, tag["id"])
+        taken = {article["id"]}
+        for tag in article.select("[id]"):  # the article itself is not among them
+            tag["id"] = anchor(name, tag["id"])
+            if tag["id"] in taken:  # sphinx-exercise gives the contents of all exercises of a page one id
+                del tag["id"]
+            else:
+                taken.add(tag["id"])
         for tag in article.select("[href], [src]"):
             _redirect(tag, name, articles, anchor)
 
