@@ -104,7 +104,7 @@ def test_the_keyboard_reaches_every_control_and_shows_where_it_is(page, html, na
     }}""")
     for _ in range(page.evaluate("window.expected.size") + 20):
         page.keyboard.press("Tab")
-    # Entries of a list of contents fold away when the keyboard goes on; boxes that do not scroll any more are no controls.
+    # (Not the entries of the list of contents that unfold with their section.) Boxes that no longer scroll are no controls.
     missed = "[...window.expected].filter(e => e.tabIndex >= 0 && e.checkVisibility()).map(e => e.outerHTML)"
     assert page.evaluate(missed) == []
     assert page.evaluate("window.unmarked") == []
