@@ -27,13 +27,14 @@ AXE = {
 THIN_OUT = """() => {
     const seen = new Set(), own = e => `${e.tagName} ${e.className} ${e.getAttributeNames()} ${Boolean(e.textContent.trim())}`;
     const kept = "img, canvas, input, select, button, summary, dt, dd";
+    const whole = "button, select, summary, svg, .cell_output:has(canvas)";
     const shape = e => e.tagName == "math" ? "math" : `${own(e)} (${[...new Set([...e.children].map(shape))]})`;
     const thin_out = (element, place) => {
         for (const child of [...element.children]) {
             const kind = `${place} > ${shape(child)}`;
             const stays = child.matches(`:is(${kept}), :has(${kept})`);
             if (seen.has(kind) && !stays) child.remove();
-            else if (!child.matches("button, select, summary, svg")) thin_out(child, `${place} > ${own(child)}`);
+            else if (!child.matches(whole)) thin_out(child, `${place} > ${own(child)}`);
             seen.add(kind);
         }
     };
