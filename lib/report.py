@@ -102,11 +102,11 @@ def measured(measure: Measure, results: pd.DataFrame, scale: str) -> pd.Series:
 
 
 def arms(measures: Iterable[Measure]) -> list[dict]:
-    """The settings of the networks that these measures are about."""
+    """The settings of the networks that these measures are about, each once."""
     used = []
     for measure in measures:
         measure(lambda metric, arm: used.append(arm) or pd.Series(dtype=float))
-    return used
+    return [arm for i, arm in enumerate(used) if arm not in used[:i]]
 
 
 def rows_of(results: pd.DataFrame, arms: Iterable[dict]) -> pd.DataFrame:
