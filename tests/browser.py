@@ -11,22 +11,21 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+from lib.one_page import BROWSERS
+
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 LOCAL = ("file:", "data:", "blob:", "about:")
-# What the theme itself reports on every page, and on every page of a notebook; neither has an effect.
-OF_THE_THEME = ("Got invalid theme mode: . Resetting to auto.", "Identifier 'THEBE_JS_URL' has already been declared")
 
 
 def chromium() -> str:
     """The path of the browser. Without one the test is skipped; in continuous integration (variable CI) it fails."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if not found:
         complain = pytest.fail if os.environ.get("CI") else pytest.skip
-        complain(f"no browser: none of {', '.join(NAMES)} is installed (on Debian: apt-get install chromium)")
+        complain(f"no browser: none of {', '.join(BROWSERS)} is installed (on Debian: apt-get install chromium)")
     return found
 
 
@@ -61,5 +60,4 @@ def watched(browser: Browser, **options) -> Iterator[Page]:
     context.on("request", lambda r: None if r.url.startswith(LOCAL) else problems.append(f"it asks for {r.url}"))
     yield page
     context.close()
-    problems = [problem for problem in problems if problem not in OF_THE_THEME]
     assert not problems, f"the page has problems: {problems}"

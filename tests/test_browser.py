@@ -23,10 +23,6 @@ def test_errors_and_requests_fail(browser, script, complaint):
         page.goto(f"data:text/html,<script>{script}</script>")
 
 
-def test_what_the_theme_says_itself_is_let_through(page):
-    page.goto("data:text/html,<script>console.error('Got invalid theme mode: . Resetting to auto.')</script>")
-
-
 @pytest.mark.parametrize(("ci", "outcome"), [("", pytest.skip.Exception), ("1", pytest.fail.Exception)])
 def test_without_a_browser(ci, outcome, monkeypatch):
     monkeypatch.setenv("PATH", "")
