@@ -80,7 +80,7 @@ class Slider:
 .severities div[role=img] {{ width: {self.size}px; height: {self.size}px; image-rendering: pixelated;
   background: url(data:image/webp;base64,{self._sheet()}) calc(var(--c) * -{self.size}px) calc(var(--s) * -{self.size}px) / {sheet}; }}
 .severities figure {{ margin: 0; width: 6.2rem; display: flex; flex-direction: column; align-items: center; }}
-.severities figcaption {{ font-size: 0.75rem; text-align: center; line-height: 1.2; }}
+.severities figure figcaption {{ color: inherit; font-size: 0.75rem; text-align: center; line-height: 1.2; }}
 .severities .windows {{ display: flex; flex-wrap: wrap; gap: 0.5rem 0.25rem; }}
 .severities label {{ display: flex; flex-wrap: wrap; gap: 0.5rem; align-items: center; margin-bottom: 0.75rem; }}
 </style>
