@@ -1,8 +1,8 @@
 """The numbers the paper reports: every table cell and every number in its prose, with their printed digits.
 
 They are kept in `paper_results.jsonl`, one a line: `table` ("6", or "prose"), `row` and `column` that say which, `value`
-and `error` (the printed ±) as printed, `unit`, and `status`: "as_printed", or what had to be restored where the text
-extraction of the paper lost something, with a `note`.
+and `error` (the printed ±) as printed, `unit`, and `status`: "as_printed"; "read_from_figure", off the colours of a map, with the
+error of reading; or what had to be restored where the text extraction of the paper lost something, with a `note`.
 """
 
 import functools
