@@ -440,6 +440,16 @@ def test_what_cannot_be_used_is_explained(page):
         assert "cannot" not in status(page) and field(page, name).get_attribute("aria-invalid") is None
 
 
+def test_what_is_wrong_in_one_box_stays_said_when_the_other_moves(page):
+    page.get_by_label("BIM").check()
+    field(page, "epsilon").fill("a lot")
+    slider(page, "steps", 3)
+    ready(page)
+    assert "“a lot” is not a number" in status(page)
+    assert field(page, "epsilon").get_attribute("aria-invalid") == "true"
+    assert field(page, "steps").get_attribute("aria-invalid") is None
+
+
 def test_a_comma_is_as_good_as_a_point(page):
     field(page, "epsilon").fill("0,25")
     assert "Largest change 0.25" in ready(page)["none"]

@@ -141,7 +141,8 @@
     }
 
     const chosen = { ...AT_FIRST, place: 0, drawn: null, drawings: 0 };
-    let problem = ""; // with what was typed last
+    const problems = {}; // with what was typed, by the name of the number
+    const problem = () => Object.values(problems).join(" ");
     let scanned = { key: "", scans: null, stop: () => {} };
     const method = () => form.method.value;
     const norm = () => form.norm.value;
@@ -176,7 +177,7 @@
         inputs[name].text.removeAttribute("aria-invalid");
         for (const input of Object.values(inputs[name])) input.disabled = name === "steps" && method() === "fgsm";
       }
-      problem = "";
+      for (const name of Object.keys(problems)) delete problems[name];
     }
 
     function read(name, typed) {
@@ -186,12 +187,12 @@
         chosen[limit.at] = typed ? number(text.value, name, limit) : Number(range.value);
         if (typed) range.value = chosen[limit.at];
         else text.value = short(chosen[limit.at]);
-        problem = "";
+        delete problems[name];
       } catch (error) {
-        problem = `${error.message} Below is ${name} ${short(chosen[limit.at])}.`;
+        problems[name] = `${error.message} Below is ${name} ${short(chosen[limit.at])}.`;
       }
       text.toggleAttribute("aria-invalid", false);
-      if (problem) text.setAttribute("aria-invalid", "true");
+      if (name in problems) text.setAttribute("aria-invalid", "true");
     }
 
     function showDigitChoice() {
@@ -244,7 +245,7 @@
       }
       if (!scans) return;
       curves(root.querySelector("svg"), scans, epsilon);
-      if (problem) return;
+      if (problem()) return;
       status.textContent = said.map(([name, text]) => `${NAMES[name]}: ${text} ${smallest(scans[name])}`).join(" ");
     }
 
@@ -266,7 +267,7 @@
       setShown(true);
       paintDigit(part("clean"), x, data);
       const said = Object.entries(networks).map(([n, network]) => [n, showPanel(panels[n], network, x, label, settings)]);
-      status.textContent = problem || said.map(([n, text]) => `${NAMES[n]}: ${text}`).join(" ");
+      status.textContent = problem() || said.map(([n, text]) => `${NAMES[n]}: ${text}`).join(" ");
 
       const key = [name, label, settings.norm, settings.steps].join();
       if (key !== scanned.key) {
