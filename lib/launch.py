@@ -2,7 +2,8 @@
 
 Binder starts a copy of the repository, and needs no more than the packages in `.binder`. Google Colab opens one notebook and
 nothing else: a cell in front fetches the rest. A publishing workflow puts such notebooks on a branch of their own, which the
-buttons lead to: `python -m lib.launch OWNER/REPOSITORY` prepares those of the folder `book` in place.
+buttons lead to: `python lib/launch.py OWNER/REPOSITORY` prepares those of the folder `book` in place. It needs nbformat alone,
+and is run as a file, because the package `lib` imports PyTorch.
 """
 
 import re
@@ -21,8 +22,9 @@ import os
 import subprocess
 import sys
 
-if "google.colab" in sys.modules and not os.path.exists("{folder}"):
-    subprocess.run(["git", "clone", "--quiet", "--depth", "1", "--branch", "{branch}", "{url}", "{folder}"], check=True)
+if "google.colab" in sys.modules:
+    if not os.path.exists("{folder}"):
+        subprocess.run(["git", "clone", "--quiet", "--depth", "1", "--branch", "{branch}", "{url}", "{folder}"], check=True)
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", {packages}], check=True)
     os.chdir("{folder}/book")
 """

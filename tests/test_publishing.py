@@ -1,8 +1,11 @@
 """What others run: the workflows that test and publish the book, and the notebooks and packages of Binder and Colab."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -35,6 +38,27 @@ def test_the_branch_that_is_pushed_is_the_one_that_buttons_lead_to():
     assert f"git checkout -B {launch.BRANCH}\n" in text and f"git push --force origin {launch.BRANCH}\n" in text
 
 
+def test_the_notebooks_are_prepared_with_no_more_than_the_workflow_installs(tmp_path):
+    steps = yaml.safe_load((ROOT / ".github" / "workflows" / "book.yml").read_text())["jobs"]["launch"]["steps"]
+    (line,) = [step["run"] for step in steps if "lib/launch" in step.get("run", "")]
+    (install,) = [step["run"] for step in steps if "pip install" in step.get("run", "")]
+    assert "nbformat" in install
+    shutil.copytree(ROOT / "lib", tmp_path / "lib", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "requirements.txt", tmp_path)
+    (tmp_path / "book").mkdir()
+    nbformat.write(new_notebook(), tmp_path / "book" / "01-a.ipynb")
+    (tmp_path / "missing").mkdir()
+    for name in ("torch", "torchvision", "numpy", "pandas", "yaml", "click"):
+        (tmp_path / "missing" / f"{name}.py").write_text(f"raise ModuleNotFoundError('{name}')")
+    environment = os.environ | {
+        "GITHUB_REPOSITORY": "someone/something",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(tmp_path / "missing"),
+    }
+    subprocess.run(["bash", "-ec", line], cwd=tmp_path, env=environment, check=True)
+    assert "https://github.com/someone/something" in nbformat.read(tmp_path / "book" / "01-a.ipynb", 4).cells[0].source
+
+
 def test_binder_has_the_versions_of_this_repository_with_torch_for_the_cpu():
     computing, book, _ = (ROOT / "requirements.txt").read_text().split("\n# the ")
     expected = [line + "+cpu" * line.startswith("torch") for line in pinned(computing) + pinned(book)]
@@ -61,10 +85,20 @@ def test_the_first_cell_fetches_the_repository_on_colab_and_does_nothing_elsewhe
     assert not folder.exists()
 
     monkeypatch.setitem(sys.modules, "google.colab", sys)
-    namespace = {}
-    for _ in range(2):  # a cell may be run again
-        exec(code, namespace)
-        assert namespace["os"].listdir() == ["05-input-dimension.ipynb"]
+    for elsewhere in (tmp_path, tmp_path, origin):  # "Restart session" keeps the folder, and goes back to where Colab begins
+        monkeypatch.chdir(elsewhere)
+        exec(code, {})
+        assert Path.cwd() == folder / "book" and os.listdir() == ["05-input-dimension.ipynb"]
+
+
+def test_what_could_not_be_installed_is_installed_when_the_cell_is_run_again(tmp_path, monkeypatch):
+    (tmp_path / "folder" / "book").mkdir(parents=True)
+    monkeypatch.setattr(launch, "packages", lambda: ["no package has such a name"])
+    monkeypatch.setitem(sys.modules, "google.colab", sys)
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        with pytest.raises(subprocess.CalledProcessError, match="pip"):
+            exec(launch.setup("file:///nowhere", str(tmp_path / "folder")), {})
 
 
 def test_a_notebook_gets_the_cell_in_front_of_all_others(tmp_path):
