@@ -1,5 +1,6 @@
 """The built pages in a real browser: offline, in light and dark, on a phone, by keyboard, on paper, and accessible."""
 
+import re
 from collections import Counter
 from urllib.parse import unquote, urlsplit
 
@@ -109,6 +110,47 @@ def test_the_keyboard_reaches_every_control_and_shows_where_it_is(page, html, na
     missed = "[...window.expected].filter(e => e.tabIndex >= 0 && e.checkVisibility()).map(e => e.outerHTML)"
     assert page.evaluate(missed) == []
     assert page.evaluate("window.unmarked") == []
+
+
+SLIDERS = {  # page: a slider on it, and what says its value beside it
+    "book/04-depth.html": (".depth-explorer input[type=range]", ".depth-explorer output"),
+    "book/06-corruptions.html": (".severities input[type=range]", ".severities output"),
+    "book/08-activations.html": (".film input[type=range]", ".film-epoch"),
+}
+
+
+@pytest.mark.parametrize("name", SLIDERS)
+def test_a_slider_moves_by_keyboard_mouse_and_touch(browser, html, name):  # noqa: F811
+    slider, value = SLIDERS[name]
+    with watched(browser, viewport={"width": 360, "height": 640}, has_touch=True) as page:  # noqa: F811
+        page.goto((html / name).as_uri())
+        control, shown = page.locator(slider).first, page.locator(value).first
+        control.scroll_into_view_if_needed()
+        control.focus()
+        said = [shown.inner_text()]
+        for key in ("End", "ArrowLeft", "Home"):
+            page.keyboard.press(key)
+            said.append(shown.inner_text())
+        assert len(set(said[1:])) == 3
+        box = control.bounding_box()
+        middle, end = ((box["x"] + part * box["width"], box["y"] + box["height"] / 2) for part in (0.5, 0.9))
+        page.touchscreen.tap(*middle)
+        said.append(shown.inner_text())
+        page.mouse.click(*end)
+        said.append(shown.inner_text())
+        assert len(set(said[3:])) == 3
+
+
+def test_the_claims_are_filtered_by_touch_on_a_phone(browser, html):  # noqa: F811
+    with watched(browser, viewport={"width": 360, "height": 640}, has_touch=True) as page:  # noqa: F811
+        page.goto((html / "book" / "claims.html").as_uri())
+        words, count = page.locator(".dashboard input[name=words]"), page.locator(".dashboard output")
+        words.tap()
+        page.keyboard.type("BIM-linf")
+        shown, every = map(int, re.findall(r"\d+", count.inner_text()))
+        rows = page.locator(".dashboard tbody tr")
+        assert 0 < shown < every == rows.count()
+        assert rows.locator("visible=true").count() == shown
 
 
 def test_the_search_finds_a_page_without_a_server(page, html):  # noqa: F811
