@@ -5,8 +5,10 @@ none; `<data set>-generated-fog-3` are the test images of any data set in colour
 seed 0. A folder holds `labels.npy` and for each corruption a file, uint8 (5 N, 32, 32, 3), one severity after another:
 
 - `<root>/CIFAR-10-C/fog.npy`, official;
-- `<root>/generated/<data set>-<key>/fog.npy`, written when it is first needed. The key is a hash of the images and of the
-  code that corrupts them, so that what another version made is never taken for it.
+- `<root>/generated/<data set>-<key>/fog.npy`, written when it is first needed. The key is a hash of the images, of the
+  code that corrupts them and of the versions of the libraries it calls, so that what others made is never taken for it.
+
+The official labels are those of CIFAR-10's test images, in the order of its archive, five times.
 """
 
 import functools
@@ -18,7 +20,10 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 
+import cv2
 import numpy as np
+import PIL
+import scipy
 import torch
 
 from lib.corruptions import CORRUPTIONS, SEVERITIES, corrupt
@@ -27,6 +32,8 @@ from lib.sources import DataError, read
 ADDRESS = "https://zenodo.org/record/2535967/files/CIFAR-10-C.tar"
 MD5 = "56bf5dcef84df0e2308c6dcbcbbd8499"  # of the 2.9 GB, as Zenodo lists it
 OFFICIAL_IMAGES = 10_000  # a severity
+FIRST_LABELS = (3, 8, 8, 0, 6, 6, 1, 6, 3, 1, 0, 9, 5, 7, 9, 8, 5, 7, 8, 6)  # of CIFAR-10's test images, in its archive
+LIBRARIES = (np, scipy, cv2, PIL, torch)  # whose filters, JPEG and random numbers make the generated images
 
 
 @dataclass(frozen=True)
@@ -75,12 +82,40 @@ class Corrupted:
             shape = (len(labels), 32, 32, 3)
             raise DataError(f"{folder / self.corruption}.npy has shape {images.shape}; expected {shape}. {remedy}")
         blocks = labels.reshape(len(SEVERITIES), count)
-        if (blocks != blocks[0]).any() or not self.generated and (np.bincount(blocks[0], minlength=10) != count // 10).any():
+        if (blocks != blocks[0]).any():
             raise DataError(
                 f"{folder / 'labels.npy'} does not belong to these images: it must be the same labels five times. {remedy}"
             )
+        if not self.generated and not _are_of_cifar10(blocks[0], root):
+            raise DataError(
+                f"{folder / 'labels.npy'} does not belong to these images: it must be the labels of CIFAR-10's test images, "
+                f"in the order of its archive. {remedy}"
+            )
         own = slice((self.severity - 1) * count, self.severity * count)
         return np.array(images[own]), np.array(blocks[0])
+
+
+def _are_of_cifar10(labels: np.ndarray, root: Path) -> bool:
+    """Whether these are the labels of CIFAR-10's test images in the order of its archive.
+
+    They are compared with the archive's where it is in `root`, and nothing is downloaded for it; elsewhere by the first labels
+    and the number of each. A prepared folder `cifar10` is no help: it may have another order.
+    """
+    counts = np.bincount(labels, minlength=10)
+    if tuple(labels[: len(FIRST_LABELS)]) != FIRST_LABELS or len(counts) != 10 or (counts != len(labels) // 10).any():
+        return False
+    known = _labels_of_archive(root)
+    return known is None or np.array_equal(labels, known)
+
+
+@functools.cache
+def _labels_of_archive(root: Path) -> np.ndarray | None:
+    from torchvision.datasets import CIFAR10
+
+    try:
+        return np.array(CIFAR10(str(root), train=False, download=False).targets)
+    except RuntimeError:  # not there, or not whole
+        return None
 
 
 def _array(path: Path, remedy: str) -> np.ndarray:
@@ -131,7 +166,8 @@ def _key(base: str, root: Path) -> str:
     if not isinstance(images, np.ndarray) or images.shape[1:] != (32, 32, 3):
         raise DataError(f"{base} cannot be corrupted: its images are not in colour and of 32x32 pixels")
     code = sorted(Path(__file__).with_name("corruptions").glob("*.py"))
-    contents = [images.tobytes(), labels.astype(np.uint8).tobytes(), *(path.read_bytes() for path in code)]
+    versions = " ".join(f"{library.__name__} {library.__version__}" for library in LIBRARIES).encode()
+    contents = [images.tobytes(), labels.astype(np.uint8).tobytes(), *(path.read_bytes() for path in code), versions]
     return hashlib.sha256(b"".join(contents)).hexdigest()[:16]
 
 

@@ -3,10 +3,12 @@
 import hashlib
 import shutil
 import tarfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+import torchvision
 from torchvision.datasets import utils
 
 from lib import corrupted, corruptions, data
@@ -20,12 +22,13 @@ BASE = "photos"
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch):
     monkeypatch.setattr(corrupted, "OFFICIAL_IMAGES", COUNT)
+    monkeypatch.setattr(corrupted, "FIRST_LABELS", tuple(range(10)))
     forget()
 
 
 def forget():
     """As if another process began."""
-    for cached in (data._load, data._load_corrupted, corrupted._key):
+    for cached in (data._load, data._load_corrupted, corrupted._key, corrupted._labels_of_archive):
         cached.cache_clear()
 
 
@@ -136,9 +139,11 @@ def test_a_truncated_file_is_refused(official, file, kept):
     [
         ("labels.npy", LABELS[:-1], r"shape \(99,\); expected five times the labels of the 20 images"),
         ("labels.npy", np.concatenate([LABELS, LABELS]), r"shape \(200,\); expected five times"),
-        ("labels.npy", np.roll(LABELS, 7), None),
+        ("labels.npy", np.roll(LABELS, 7), "must be the labels of CIFAR-10's test images, in the order of its archive"),
+        ("labels.npy", np.tile(np.r_[LABELS[:10], np.zeros(10, np.uint8)], 5), "must be the labels of CIFAR-10's test images"),
+        ("labels.npy", np.tile(np.r_[LABELS[:19], 12].astype(np.uint8), 5), "must be the labels of CIFAR-10's test images"),
         ("labels.npy", np.sort(LABELS), "does not belong to these images: it must be the same labels five times"),
-        ("labels.npy", np.zeros_like(LABELS), "does not belong to these images"),
+        ("labels.npy", np.zeros_like(LABELS), "does not belong to these images: it must be the labels of"),
         ("labels.npy", LABELS.astype(np.int64), "labels.npy has dtype int64, expected uint8"),
         ("labels.npy", LABELS[None], r"shape \(1, 100\)"),
         ("fog.npy", numbered("fog")[:-COUNT], r"fog.npy has shape \(80, 32, 32, 3\); expected \(100, 32, 32, 3\)"),
@@ -148,11 +153,35 @@ def test_a_truncated_file_is_refused(official, file, kept):
 )
 def test_files_that_do_not_match_are_refused(official, file, array, message):
     np.save(official / file, array)
-    if message is None:  # another order of the same labels, five times alike, cannot be told from the right one
-        assert len(data.load("cifar10-c-fog-1", "test", official.parent)) == COUNT
-        return
     with pytest.raises(DataError, match=message):
         data.load("cifar10-c-fog-1", "test", official.parent)
+
+
+def test_labels_are_compared_with_the_archive_where_it_is_at_hand(official, monkeypatch):
+    """Another order of the same labels that begins as the right one."""
+    later = np.r_[LABELS[:10], LABELS[:10][::-1]]
+    np.save(official / "labels.npy", np.tile(later, 5))
+    assert data.load("cifar10-c-fog-1", "test", official.parent).labels.tolist() == later.tolist()  # no archive, not noticed
+    asked = []
+
+    def archive(root, train, download):
+        asked.append((root, train, download))
+        return SimpleNamespace(targets=LABELS[:COUNT].tolist())
+
+    monkeypatch.setattr(torchvision.datasets, "CIFAR10", archive)
+    forget()
+    with pytest.raises(DataError, match="must be the labels of CIFAR-10's test images, in the order of its archive"):
+        data.load("cifar10-c-fog-1", "test", official.parent)
+    np.save(official / "labels.npy", LABELS)
+    assert data.load("cifar10-c-fog-1", "test", official.parent).labels.tolist() == LABELS[:COUNT].tolist()
+    assert asked == [(str(official.parent), False, False)]
+
+
+def test_a_prepared_folder_in_another_order_is_no_judge(official):
+    folder = official.parent / "cifar10"
+    folder.mkdir()
+    np.save(folder / "test-labels.npy", LABELS[:COUNT][::-1])
+    assert data.load("cifar10-c-fog-1", "test", official.parent).labels.tolist() == LABELS[:COUNT].tolist()
 
 
 def test_missing_labels_are_said(official):
@@ -188,6 +217,15 @@ def test_other_images_are_never_taken_for_them(prepared):
     np.save(path, 255 - np.load(path))
     forget()
     assert data.load(f"{BASE}-generated-fog-3", "test", prepared.parent).sha256 != first.sha256
+
+
+@pytest.mark.parametrize("library", ["scipy", "cv2", "PIL"])
+def test_what_another_version_of_a_library_made_is_never_taken_for_them(prepared, monkeypatch, library):
+    data.load(f"{BASE}-generated-fog-3", "test", prepared.parent)
+    monkeypatch.setattr(f"{library}.__version__", "another")
+    forget()
+    data.load(f"{BASE}-generated-fog-3", "test", prepared.parent)
+    assert len(list((prepared.parent / "generated").iterdir())) == 2
 
 
 def test_what_an_interrupted_run_left_is_not_taken_for_them(prepared):

@@ -1,9 +1,22 @@
 """The claims of appendix C about common corruptions, and ours beside them.
 
-All of them, with their rules and margins, were written before any network was tested on a corrupted image.
+All of them, with their rules and margins, were written before any network was tested on a corrupted image. Three rules were
+replaced after the run at the laptop scale, because they were wrong whatever had come out:
+
+- *The five largest gaps.* The first rule was the least of the five sizes minus the largest of the other fourteen, seed by
+  seed. The least and the largest of noisy numbers lie farther out than the true ones, so that it came out negative even
+  where the paper's gaps are exactly true. Now it is the mean of the five gaps minus that of the others, signs included.
+- *VGG13 at single severities.* The least and the largest of several gaps, seed by seed, were biased alike. Now the gaps are
+  those at named severities. No VGG13 had been tested.
+- *Means over corruptions* had our generated frost in them, which is not comparable with the official one. Now they leave it out
+  where the images are generated.
+
+Another was dropped before anything was run for it: that wide networks with batch norm differ more from seed to seed.
+Distances from the mean of their own group are no independent values, one a seed, and the seeds of two kinds of networks no
+pairs. Table 13 shows the standard errors; they are not judged.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -11,7 +24,7 @@ from lib.claims import Claim, direction, effect, equality, number
 from lib.common_corruptions.experiments import EXPERIMENT_OF, GENERATED, OFFICIAL, metric
 from lib.corruptions import CATEGORIES, CORRUPTIONS
 from lib.paper import Reported, stated
-from lib.report import Get, Measure
+from lib.report import Measure
 
 PRINTED = {  # as the paper writes them in Table 13 and its text
     "gaussian_noise": "Gaussian",
@@ -37,6 +50,17 @@ def arm(model: str, norm: str, corrupted: str = GENERATED) -> dict:
     return {"experiment": EXPERIMENT_OF[corrupted], "model": model, "norm": norm}
 
 
+def averaged(corrupted: str) -> tuple[str, ...]:
+    """The corruptions that means are over: all, but not frost where it is generated, which is not comparable with the paper's."""
+    return tuple(name for name in CORRUPTIONS if corrupted == OFFICIAL or name != "frost")
+
+
+def in_all(corrupted: str) -> str:
+    """What means are over, in words."""
+    number = len(averaged(corrupted))
+    return f"all {number} corruptions" if number == len(CORRUPTIONS) else f"{number} corruptions (without frost)"
+
+
 def accuracy(networks: dict, corrupted: Iterable[str], *, by_batch: bool = False) -> Measure:
     """The mean over corruptions, such as `fog`, over all severities, or `fog 3`; NaN for a seed that lacks one."""
     metrics = [metric(name, by_batch) for name in corrupted]
@@ -60,42 +84,11 @@ def gap(
     return lambda get: without(get) - with_it(get)
 
 
-def _extreme(which: Callable, measures: list[Measure]) -> Measure:
-    """The least or the largest of several measures, seed by seed."""
-    return lambda get: which(pd.concat([measure(get) for measure in measures], axis=1))
-
-
-def _least(values: pd.DataFrame) -> pd.Series:
-    return values.min(axis=1, skipna=False)
-
-
-def _largest(values: pd.DataFrame) -> pd.Series:
-    return values.max(axis=1, skipna=False)
-
-
-def _each_severity(model: str, name: str, severities: Iterable[int], corrupted: str) -> list[Measure]:
-    return [gap(model, (f"{name} {severity}",), corrupted) for severity in severities]
-
-
 def _top_five(model: str, corrupted: str) -> Measure:
-    """By how much the least of the five gaps is larger than the largest of the others, all without their signs."""
-
-    def measure(get: Get) -> pd.Series:
-        sizes = {name: gap(model, (name,), corrupted)(get).abs() for name in CORRUPTIONS}
-        five = [sizes.pop(name) for name in TOP_FIVE]
-        return _least(pd.concat(five, axis=1)) - _largest(pd.concat(sizes.values(), axis=1))
-
-    return measure
-
-
-def _spread(model: str, corrupted: str) -> Measure:
-    """How much farther a network with batch norm is from the mean of its like on noise than one without, seed by seed."""
-
-    def away(norm: str, get: Get) -> pd.Series:
-        found = [accuracy(arm(model, norm, corrupted), (name,))(get) for name in NOISE]
-        return sum((values - values.mean()).abs() for values in found) / len(found)
-
-    return lambda get: away("batch", get) - away(WITHOUT[model], get)
+    """By how much the mean of the five gaps is larger than the mean of the others: unbiased, however noisy the seeds."""
+    five = gap(model, TOP_FIVE, corrupted)
+    others = gap(model, [name for name in averaged(corrupted) if name not in TOP_FIVE], corrupted)
+    return lambda get: five(get) - others(get)
 
 
 def sign(words: str) -> Reported:
@@ -119,25 +112,26 @@ def vgg8(corrupted: str) -> list[Claim]:
     return [
         *_gaps("vgg8", (*TOP_FIVE, "spatter", "jpeg_compression", "pixelate"), corrupted),
         Claim(
-            "VGG8: mean accuracy over all corruptions with batch norm, which the paper calls mCE",
+            f"VGG8: mean accuracy over {in_all(corrupted)} with batch norm, which the paper calls mCE",
             "appendix C",
-            measure=accuracy(arm("vgg8", "batch", corrupted), CORRUPTIONS),
+            measure=accuracy(arm("vgg8", "batch", corrupted), averaged(corrupted)),
             **number(stated("VGG8 mean CIFAR-10-C accuracy (called mCE), BN")),
         ),
         Claim(
             "VGG8: the same without batch norm",
             "appendix C",
-            measure=accuracy(arm("vgg8", "none", corrupted), CORRUPTIONS),
+            measure=accuracy(arm("vgg8", "none", corrupted), averaged(corrupted)),
             **number(stated("VGG8 mean CIFAR-10-C accuracy (called mCE), no BN")),
         ),
         Claim(
-            "VGG8: batch norm costs accuracy in the mean over all corruptions",
+            f"VGG8: batch norm costs accuracy in the mean over {in_all(corrupted)}",
             "appendix C",
-            measure=gap("vgg8", CORRUPTIONS, corrupted),
+            measure=gap("vgg8", averaged(corrupted), corrupted),
             **effect(stated("VGG8 mCE gap")),
         ),
         Claim(
-            "VGG8: the five corruptions of Table 13 are those with the largest gaps (least of them - largest of the others)",
+            "VGG8: the five corruptions of Table 13 have larger gaps than the others "
+            f"(mean of the five - mean of the other {len(averaged(corrupted)) - len(TOP_FIVE)})",
             "appendix C, Table 13",
             measure=_top_five("vgg8", corrupted),
             **direction(sign("the five largest")),
@@ -146,8 +140,7 @@ def vgg8(corrupted: str) -> list[Claim]:
 
 
 def vgg13(corrupted: str) -> list[Claim]:
-    severe = _each_severity("vgg13", "gaussian_noise", (3, 4, 5), corrupted)
-    strongest = _each_severity("vgg13", "impulse_noise", (4, 5), corrupted)
+    """Gaps that the paper gives as a range over severities are judged at its ends, as growing with severity."""
     return [
         Claim(
             "VGG13: batch norm gains clean accuracy",
@@ -159,21 +152,21 @@ def vgg13(corrupted: str) -> list[Claim]:
         ),
         *_gaps("vgg13", ("gaussian_noise", "impulse_noise", "shot_noise", "speckle_noise"), corrupted),
         Claim(
-            "VGG13: Gaussian noise of severities 3 to 5, the least gap",
+            "VGG13: batch norm costs accuracy on Gaussian noise of severity 3, the lower end for severities 3 to 5",
             "appendix C",
-            measure=_extreme(_least, severe),
+            measure=gap("vgg13", ("gaussian_noise 3",), corrupted),
             **effect(stated("VGG13 Gaussian gap at severities 3-5, min")),
         ),
         Claim(
-            "VGG13: Gaussian noise of severities 3 to 5, the largest gap",
+            "VGG13: batch norm costs accuracy on Gaussian noise of severity 5, the upper end",
             "appendix C",
-            measure=_extreme(_largest, severe),
+            measure=gap("vgg13", ("gaussian_noise 5",), corrupted),
             **effect(stated("VGG13 Gaussian gap at severities 3-5, max")),
         ),
         Claim(
-            "VGG13: impulse noise of severities 4 and 5, the lesser gap",
+            "VGG13: batch norm costs accuracy on impulse noise of severity 4, at least so for severities 4 and 5",
             "appendix C",
-            measure=_extreme(_least, strongest),
+            measure=gap("vgg13", ("impulse_noise 4",), corrupted),
             **effect(stated("VGG13 Impulse gap at severities 4-5, at least")),
         ),
         Claim(
@@ -189,9 +182,9 @@ def vgg13(corrupted: str) -> list[Claim]:
             **effect(stated("VGG13 Pixelate gap")),
         ),
         Claim(
-            "VGG13: the mean error over all corruptions is smaller without batch norm",
+            f"VGG13: the mean error over {in_all(corrupted)} is smaller without batch norm",
             "appendix C",
-            measure=gap("vgg13", CORRUPTIONS, corrupted),
+            measure=gap("vgg13", averaged(corrupted), corrupted),
             **effect(stated("VGG13 mCE reduction without BN")),
         ),
     ]
@@ -216,21 +209,10 @@ def wrn(corrupted: str) -> list[Claim]:
             for name in ("contrast", "snow", "spatter")
         ),
         Claim(
-            "WRN-28-10: the mean error over all corruptions is smaller with Fixup",
+            f"WRN-28-10: the mean error over {in_all(corrupted)} is smaller with Fixup",
             "appendix C",
-            measure=gap("wrn28", CORRUPTIONS, corrupted),
+            measure=gap("wrn28", averaged(corrupted), corrupted),
             **effect(stated("WRN-28-10 mCE reduction with Fixup")),
-        ),
-        Claim(
-            "WRN-28-10: on noise, networks with batch norm differ more from seed to seed (mean distance from their mean)",
-            "appendix C",
-            measure=_spread("wrn28", corrupted),
-            **direction(
-                sign(
-                    f"standard errors {stated('WRN-28-10 mean SEM of the noise accuracies, BN').printed} "
-                    f"and {stated('WRN-28-10 mean SEM of the noise accuracies, Fixup').printed}"
-                )
-            ),
         ),
     ]
 
@@ -238,7 +220,7 @@ def wrn(corrupted: str) -> list[Claim]:
 def beyond(corrupted: str, model: str = "vgg8") -> list[Claim]:
     """What the paper does not say: fog, which none of its lists names, and batch norm by the corrupted batch."""
     before, after = gap(model, NOISE, corrupted), gap(model, NOISE, corrupted, by_batch=True)
-    everywhere, adapted = gap(model, CORRUPTIONS, corrupted), gap(model, CORRUPTIONS, corrupted, by_batch=True)
+    everywhere, adapted = (gap(model, averaged(corrupted), corrupted, by_batch=by_batch) for by_batch in (False, True))
     name = NETWORKS[model]
     return [
         Claim(
@@ -260,7 +242,7 @@ def beyond(corrupted: str, model: str = "vgg8") -> list[Claim]:
             **direction(sign("half")),
         ),
         Claim(
-            f"{name}: in the mean over all corruptions, batch norm is then the better choice (with it - without)",
+            f"{name}: in the mean over {in_all(corrupted)}, batch norm is then the better choice (with it - without)",
             "ours",
             measure=lambda get: -adapted(get),
             **direction(sign("better")),

@@ -1,11 +1,11 @@
 """The tables of chapter 06: the paper's 13 beside ours, and those the paper does not have."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
 from lib.claims import minus
-from lib.common_corruptions.claims import NETWORKS, PRINTED, TOP_FIVE, WITHOUT, accuracy, arm, clean, gap
+from lib.common_corruptions.claims import NETWORKS, PRINTED, TOP_FIVE, WITHOUT, accuracy, arm, averaged, clean, gap
 from lib.common_corruptions.experiments import GENERATED
 from lib.corruptions import CATEGORIES, CORRUPTIONS
 from lib.paper import Reported, reported, stated
@@ -63,7 +63,7 @@ def _cells(corruptions, model: str, corrupted: str) -> dict[str, Measure]:
 
 
 def categories(results: pd.DataFrame, name: str, caption: str, corrupted: str = GENERATED, model: str = "vgg8") -> Table:
-    """Mean accuracies by category, clean ones above them."""
+    """Mean accuracies by category, clean ones above them; frost is left out where it is generated (`claims.averaged`)."""
     with_it, without = arm(model, "batch", corrupted), arm(model, WITHOUT[model], corrupted)
     unharmed = {
         WORDS[WITHOUT[model]]: clean(without),
@@ -73,10 +73,12 @@ def categories(results: pd.DataFrame, name: str, caption: str, corrupted: str = 
         "gap left": lambda get: clean(without)(get) - clean(with_it, by_batch=True)(get),
     }
     rows = {"clean": unharmed}
-    for category, members in CATEGORIES.items():
-        names = [corruption.__name__ for corruption in members]
-        rows[f"{category} ({len(names)})"] = _cells(names, model, corrupted)
-    rows[f"all {len(CORRUPTIONS)}"] = _cells(list(CORRUPTIONS), model, corrupted)
+    kept = averaged(corrupted)
+    groups = {category: [corruption.__name__ for corruption in members] for category, members in CATEGORIES.items()}
+    for category, members in {**groups, "all": CORRUPTIONS}.items():
+        names = [name for name in members if name in kept]
+        without_some = " without frost" if len(names) < len(members) else ""
+        rows[f"{category}{without_some} ({len(names)})"] = _cells(names, model, corrupted)
     return by_scale(results, name, caption, rows)
 
 
@@ -107,7 +109,11 @@ def gap_in_print(name: str, model: str) -> Reported | None:
 
 
 def mean_errors(results: pd.DataFrame, name: str, caption: str, corrupted: str = GENERATED, model: str = "vgg8") -> Table:
-    """The paper's mCE, a plain mean error; and the benchmark's, with our network without batch norm in AlexNet's place."""
+    """The paper's mCE, a plain mean error; and the benchmark's, with our network without batch norm in AlexNet's place.
+
+    Both are over the same corruptions, without frost where it is generated (`claims.averaged`).
+    """
+    names = averaged(corrupted)
     without, with_it = arm(model, WITHOUT[model], corrupted), arm(model, "batch", corrupted)
     kinds = {
         WORDS[WITHOUT[model]]: (without, False),
@@ -117,23 +123,23 @@ def mean_errors(results: pd.DataFrame, name: str, caption: str, corrupted: str =
     rows = {
         label: {
             "clean error": lambda get, n=networks, b=by_batch: 100 - clean(n, by_batch=b)(get),
-            "mean error (the paper's mCE)": lambda get, n=networks, b=by_batch: 100 - accuracy(n, CORRUPTIONS, by_batch=b)(get),
-            "mCE, reference: no batch norm": relative_mce(networks, without, by_batch=by_batch),
+            "mean error (the paper's mCE)": lambda get, n=networks, b=by_batch: 100 - accuracy(n, names, by_batch=b)(get),
+            "mCE, reference: no batch norm": relative_mce(networks, without, names, by_batch=by_batch),
         }
         for label, (networks, by_batch) in kinds.items()
     }
     return by_scale(results, name, caption, rows)
 
 
-def relative_mce(networks: dict, reference: dict, *, by_batch: bool = False) -> Measure:
+def relative_mce(networks: dict, reference: dict, corruptions: Sequence[str], *, by_batch: bool = False) -> Measure:
     """100 times the mean over corruptions of the error, summed over severities, over that of the reference, seed by seed."""
 
     def measure(get) -> pd.Series:
         ratios = [
             (100 - accuracy(networks, (name,), by_batch=by_batch)(get)) / (100 - accuracy(reference, (name,))(get))
-            for name in CORRUPTIONS
+            for name in corruptions
         ]
-        return 100 * sum(ratios) / len(CORRUPTIONS)
+        return 100 * sum(ratios) / len(ratios)
 
     return measure
 

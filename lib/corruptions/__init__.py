@@ -10,6 +10,7 @@ by image.
 """
 
 from collections.abc import Callable, Sequence
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -40,10 +41,12 @@ def corrupt(images: Tensor, name: str, severity: int, *, seed: int = 0, index: S
     random about an image depends on its number, the name, the severity and `seed` alone, not on the images beside it.
     Raises ValueError or TypeError for images, names or severities that are not allowed.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"the corruption is {name!r}; allowed is one name as a str: {', '.join(CORRUPTIONS)}")
     if name not in CORRUPTIONS:
         raise ValueError(f"unknown corruption {name!r}; allowed: {', '.join(CORRUPTIONS)}")
-    if severity not in SEVERITIES or isinstance(severity, bool):
-        raise ValueError(f"severity={severity!r}; allowed: {', '.join(map(str, SEVERITIES))}")
+    if not isinstance(severity, Integral) or isinstance(severity, bool) or severity not in SEVERITIES:
+        raise ValueError(f"severity={severity!r}; allowed: {', '.join(map(str, SEVERITIES))}, as an int")
     if not isinstance(images, Tensor) or images.dtype != torch.uint8:
         found = f"a tensor of {images.dtype}" if isinstance(images, Tensor) else type(images).__name__
         raise TypeError(f"images are {found}; allowed: a tensor of torch.uint8, with grey levels from 0 to 255")

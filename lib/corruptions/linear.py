@@ -65,10 +65,15 @@ def _zoom(factor: float) -> np.ndarray:
     return _of_lines(enlarge)
 
 
+def zoom_factors(stop: float) -> np.ndarray:
+    """1, 1.01, …, as the original counts them: by rounding, 1.06 and 1.11 are reached, the other three stops are not."""
+    return np.arange(1, stop, 0.01)
+
+
 @functools.cache
 def zooms(stop: float) -> Tensor:
-    """For `dense`: the mean of the image and of its zooms by 1, 1.01, … below `stop`; the original counts the image twice."""
-    factors = np.arange(1, stop, 0.01)
+    """For `dense`: the mean of the image and of its zooms by `zoom_factors`; the original counts the image twice."""
+    factors = zoom_factors(stop)
     total = np.eye(SIZE**2) + sum(np.kron(matrix, matrix) for matrix in map(_zoom, factors))
     return rounded(total / (len(factors) + 1), ONE_PASS)
 
