@@ -65,6 +65,15 @@ def direction(paper: Reported) -> dict:
     return {"paper": paper.printed, "judge": judge}
 
 
+def positive(paper: str = "positive") -> dict:
+    """For an effect without a number of the paper's, of which it says (shown as `paper`) that it is positive."""
+    return direction(Reported(1.0, None, "", paper))
+
+
+def negative(paper: str = "negative") -> dict:
+    return direction(Reported(-1.0, None, "", paper))
+
+
 def number(paper: Reported) -> dict:
     return {"paper": paper.printed, "judge": lambda found, scale: verdicts.of_number(found, paper, scale)}
 
@@ -72,6 +81,11 @@ def number(paper: Reported) -> dict:
 def equality(paper: str, target: float, margin: float) -> dict:
     shown = f"{paper} (judged: {target:g} ± {margin:g})"
     return {"paper": shown, "judge": lambda found, scale: verdicts.of_equality(found, target, margin, scale)}
+
+
+def difference(a: Measure, b: Measure) -> Measure:
+    """Seed by seed."""
+    return lambda get: a(get) - b(get)
 
 
 def minus(a: Reported, b: Reported) -> Reported:

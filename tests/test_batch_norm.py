@@ -77,6 +77,8 @@ def test_two_circles_in_two_batches():
         torch.testing.assert_close(gaps, torch.full_like(gaps, 2 * torch.pi / 32))
     assert 0 < labels[0].sum() < 32
     assert torch.equal(circles.circles(0)[0], points) and not torch.equal(circles.circles(1)[0], points)
+    smaller, others = circles.circles(0, batch_size=8)  # the same points in the same order
+    assert torch.equal(smaller, points.view(8, 8, 2)) and torch.equal(others, labels.view(8, 8))
 
 
 def test_the_network_is_that_of_figure_1():
@@ -362,9 +364,10 @@ def test_a_wrong_rate_of_growth_is_not_reproduced():
     assert verdicts_of("SLIP", slip.assign(growth=slip["growth"] - 0.01)) == [verdicts.NOT_REPRODUCED] * 6
 
 
+@pytest.mark.parametrize("batch_size", [8, 32])
 @pytest.mark.parametrize("stretched", [False, True])
-def test_the_picture_shows_every_point_once_by_class_and_batch(stretched):
-    figure = figures.circles_panels("batch", 3, (0, 14), factor=100, stretched=stretched)
+def test_the_picture_shows_every_point_once_by_class_and_batch(stretched, batch_size):
+    figure = figures.circles_panels("batch", 3, (0, 14), factor=100, stretched=stretched, batch_size=batch_size)
     assert [axis.get_title() for axis in figure.axes] == ["Input", "Layer 14"]
     for axis in figure.axes:
         assert sum(len(points.get_offsets()) for points in axis.collections) == 64 and len(axis.collections) == 4

@@ -12,8 +12,7 @@ from lib.activations import geometry
 from lib.activations.experiments import EARLY, FIGURE
 from lib.activations.experiments import INITIAL as UNTRAINED_NETWORKS
 from lib.activations.geometry import END, INITIAL, MIDDLE, UNTRAINED
-from lib.claims import Claim, direction, equality
-from lib.paper import Reported
+from lib.claims import Claim, difference, equality, negative, positive
 from lib.report import Get, Measure
 
 
@@ -35,18 +34,6 @@ def once_learned(metric: str, norm: str, experiment: str, moment: str = END) -> 
         return found[found.index.isin(learned.index[learned > 0])]
 
     return measure
-
-
-def difference(a: Measure, b: Measure) -> Measure:
-    return lambda get: a(get) - b(get)
-
-
-def positive(paper: str = "positive") -> dict:
-    return direction(Reported(1.0, None, "", paper))
-
-
-def negative(paper: str = "negative") -> dict:
-    return direction(Reported(-1.0, None, "", paper))
 
 
 # With batch norm as it is in training: normalised by the mini-batch.

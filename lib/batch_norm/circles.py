@@ -18,16 +18,17 @@ LAYERS = range(BLOCKS + 2)  # with the input, without the output
 NORMS = ("batch", "none")
 
 
-def circles(seed: int) -> tuple[Tensor, Tensor]:
-    """Two mini-batches of points (2, 32, 2) on two concentric circles, float64, and their labels (2, 32), 0 for the inner one.
+def circles(seed: int, batch_size: int = BATCH_SIZE) -> tuple[Tensor, Tensor]:
+    """Mini-batches of points (2, 32, 2) on two concentric circles, float64, and their labels (2, 32), 0 for the inner one.
 
-    32 equally spaced points a circle; the seed says how the 64 are shuffled before they are split.
+    32 equally spaced points a circle; the seed says how the 64 are shuffled before they are split. Mini-batches of another
+    size, a divisor of 64, are more or fewer than two.
     """
     angles = 2 * math.pi * torch.arange(POINTS, dtype=torch.float64) / POINTS
     circle = torch.stack([angles.cos(), angles.sin()], 1)
     points, labels = torch.cat([radius * circle for radius in RADII]), torch.arange(2).repeat_interleave(POINTS)
     order = torch.from_numpy(np.random.RandomState(seed).permutation(len(points)))
-    return points[order].view(2, BATCH_SIZE, 2), labels[order].view(2, BATCH_SIZE)
+    return points[order].view(-1, batch_size, 2), labels[order].view(-1, batch_size)
 
 
 def network(norm: str, seed: int) -> nn.Sequential:

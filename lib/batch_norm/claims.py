@@ -5,12 +5,11 @@ formula says, by a margin. Rules and margins are older than all runs but for a f
 claims of STRETCHED were suggested by a first run of 20 seeds, after which there are 50.
 """
 
-from lib import theory, verdicts
+from lib import theory
 from lib.batch_norm.circles import LAYERS
 from lib.batch_norm.experiments import CIRCLES, GRADIENTS
 from lib.batch_norm.gradients import BATCH_SIZES
-from lib.claims import Claim, equality
-from lib.paper import Reported
+from lib.claims import Claim, equality, positive
 from lib.report import Measure
 
 CHANCE = 50
@@ -39,12 +38,6 @@ def deep(activation: str, batch_size: int) -> dict:
 
 def growth(batch_size: int, activation: str = "relu") -> Measure:
     return lambda get: get("growth", deep(activation, batch_size))
-
-
-def positive(paper: str = "positive") -> dict:
-    """For Claim(**…): the effect is positive. With no number of the paper's, the best it can get is *direction only*."""
-    sign = Reported(1.0, None, "", paper)
-    return {"paper": paper, "judge": lambda found, scale: verdicts.of_effect(found, sign, "laptop")}  # which judges no size
 
 
 def predicted(value: float) -> dict:

@@ -24,19 +24,25 @@ NORMS = {"batch": ("batch norm", BLUE, "-", "s"), "none": ("no batch norm", ORAN
 
 
 def circles_panels(
-    norm: str, seed: int, layers: tuple[int, ...] = (0, 2, 14), *, factor: float = 1, stretched: bool = False
+    norm: str,
+    seed: int,
+    layers: tuple[int, ...] = (0, 2, 14),
+    *,
+    factor: float = 1,
+    stretched: bool = False,
+    batch_size: int = circles.BATCH_SIZE,
 ) -> Figure:
     """Figures 1 and 5: two mini-batches of two circles at some layers, in the two principal components.
 
-    Colour and shape tell the class, hollow or filled the mini-batch. `factor` multiplies the components of all but the
+    Colour and shape tell the class, hollow the first mini-batch, filled the second or, of smaller ones, all others. `factor` multiplies the components of all but the
     input; with `stretched`, both components are centred and have one spread.
     """
-    batches, labels = circles.circles(seed)
+    batches, labels = circles.circles(seed, batch_size)
     outputs = circles.representations(circles.network(norm, seed), batches)
     figure, axes = plt.subplots(1, len(layers), figsize=(3.5 * len(layers), 4.2), squeeze=False, layout="constrained")
     for axis, layer in zip(axes.flat, layers, strict=True):
         if stretched:
-            points = circles.stretch(outputs[layer].flatten(0, 1)).view(2, -1, 2)
+            points = circles.stretch(outputs[layer].flatten(0, 1)).view_as(batches)
         else:
             points = circles.principal_components(outputs[layer]) * (factor if layer else 1)
         _points(axis, points, labels)
@@ -48,10 +54,11 @@ def circles_panels(
 
 
 def _points(axis: Axes, points: torch.Tensor, labels: torch.Tensor) -> None:
-    for batch, which in enumerate(("first mini-batch", "second mini-batch")):
+    others = "second mini-batch" if len(points) == 2 else "other mini-batches"
+    for which, part, filled in (("first mini-batch", slice(1), False), (others, slice(1, None), True)):
         for label, (name, colour, marker) in enumerate(CLASSES):
-            x, y = points[batch, labels[batch] == label].T
-            fill = colour if batch else "none"
+            x, y = points[part][labels[part] == label].T
+            fill = colour if filled else "none"
             axis.scatter(x, y, marker=marker, facecolors=fill, edgecolors=colour, s=30, label=f"{name}, {which}")
     axis.set_aspect("equal", adjustable="datalim")
     axis.tick_params(labelsize="small")
@@ -133,6 +140,9 @@ class Explorer:
             layer=ipywidgets.IntSlider(layers[0], min(circles.LAYERS), max(circles.LAYERS), continuous_update=False),
             batch_norm=ipywidgets.Checkbox(True, description="batch norm"),
             stretched=ipywidgets.Checkbox(False, description="stretched"),
+            batch_size=ipywidgets.Dropdown(
+                options=(8, 16, circles.BATCH_SIZE), value=circles.BATCH_SIZE, description="batch size"
+            ),
             seed=ipywidgets.IntSlider(seed, 0, 50, continuous_update=False),
         )
 
@@ -144,5 +154,6 @@ class Explorer:
         return self.live._repr_mimebundle_() | {"text/html": html, "text/plain": self.alt}
 
 
-def _explore(layer: int, batch_norm: bool, stretched: bool, seed: int) -> None:
-    display(circles_panels("batch" if batch_norm else "none", seed, (0, layer), stretched=stretched))
+def _explore(layer: int, batch_norm: bool, stretched: bool, batch_size: int, seed: int) -> None:
+    norm = "batch" if batch_norm else "none"
+    display(circles_panels(norm, seed, (0, layer), stretched=stretched, batch_size=batch_size))

@@ -8,8 +8,8 @@ networks, most with batches of 250 images, by which the learning rate and the ep
 
 import pandas as pd
 
-from lib import theory, verdicts
-from lib.claims import Claim, effect, equality
+from lib import theory
+from lib.claims import Claim, difference, effect, equality, positive
 from lib.depth.experiments import DEPTHS
 from lib.depth.grid import ABOVE, BIM, CHANCE, CLEAN, GAIN, LONGER_GAIN, LOW, NOISE, depth_reached, line, zone
 from lib.paper import Reported, reported
@@ -32,13 +32,9 @@ def over(metric: str, norm: str, experiment: str = FIGURE_2, **settings) -> Meas
     return lambda get: get(metric, arm(norm, experiment, **settings)).groupby(level=0).mean()
 
 
-def less(a: Measure, b: Measure) -> Measure:
-    return lambda get: a(get) - b(get)
-
-
 def lost_above(metric: str, norm: str) -> Measure:
     """From well below the line to above it."""
-    return less(over(metric, norm, zone=LOW), over(metric, norm, zone=ABOVE))
+    return difference(over(metric, norm, zone=LOW), over(metric, norm, zone=ABOVE))
 
 
 def reached(batch_size: int, experiment: str = FIGURE_2) -> Measure:
@@ -76,17 +72,11 @@ def _cells(depths, batch_sizes) -> list[tuple[int, int]]:
 
 
 def _shown(value: float) -> Reported:
-    return Reported(value, 2.0, "percent_points", f"{value:.0f} ± 2, read off")
+    return Reported(value, 2.0, "percent_points", f"{value:.0f} (error of reading: 2)")
 
 
 def _difference(a: Reported, b: Reported) -> Reported:
     return _shown(a.value - b.value)
-
-
-def sign(paper: str, value: float = 1.0) -> dict:
-    """For Claim(**…): the effect has the sign of `value`; without a number of the paper's, *direction only* is the best it gets."""
-    of_paper = Reported(value, None, "", paper)
-    return {"paper": paper, "judge": lambda found, scale: verdicts.of_effect(found, of_paper, "laptop")}  # judges no size
 
 
 DEPTH = [
@@ -120,22 +110,22 @@ BATCH_SIZE = [
     Claim(
         f"with batch norm, 40 layers: larger batches train better, {LARGE} - {MIDDLE}",
         "Figure 2",
-        measure=less(*(over(CLEAN, "batch", hidden=40, batch_size=size) for size in (LARGE, MIDDLE))),
+        measure=difference(*(over(CLEAN, "batch", hidden=40, batch_size=size) for size in (LARGE, MIDDLE))),
         **effect(_difference(*(read_off("Clean", [40], [size]) for size in (LARGE, MIDDLE)))),
     ),
     *(
         Claim(
             f"with batch norm, {depth} layers: larger batches train better, {LARGE} - {SMALL}",
             "Figure 2",
-            measure=less(*(over(CLEAN, "batch", hidden=depth, batch_size=size) for size in (LARGE, SMALL))),
-            **sign("positive"),
+            measure=difference(*(over(CLEAN, "batch", hidden=depth, batch_size=size) for size in (LARGE, SMALL))),
+            **positive(),
         )
         for depth in (30, 40)
     ),
     Claim(
         f"without batch norm, 40 layers: the batch size does not matter, {LARGE} - {SMALL}",
         "Figure 2",
-        measure=less(*(over(CLEAN, "none", hidden=40, batch_size=size) for size in (LARGE, SMALL))),
+        measure=difference(*(over(CLEAN, "none", hidden=40, batch_size=size) for size in (LARGE, SMALL))),
         **equality("0", 0, POINTS),
     ),
     Claim(
@@ -151,7 +141,7 @@ NOISE_CLAIMS = [
         "batch norm costs accuracy on noise, up to two thirds of the line (without - with)",
         "abstract",
         measure=lambda get: -over(GAIN + NOISE, "batch", zone=LOW)(get),
-        **sign("positive, in double digits"),
+        **positive("positive, in double digits"),
     ),
     Claim(
         "the same as the paper's own figure has it: batch norm gains accuracy on noise (with - without)",
@@ -169,7 +159,7 @@ NOISE_CLAIMS = [
         "batch norm costs accuracy under BIM, up to two thirds of the line (without - with)",
         "title; not tested by the paper here",
         measure=lambda get: -over(GAIN + BIM, "batch", zone=LOW)(get),
-        **sign("positive"),
+        **positive(),
     ),
 ]
 
@@ -183,19 +173,19 @@ LONGER = [
     Claim(
         f"with batch norm, batches of {LARGE}: the depth reached stays where it is (more layers)",
         "appendix A.4, Figure 3",
-        measure=less(reached(LARGE, FIGURE_3), reached(LARGE)),
+        measure=difference(reached(LARGE, FIGURE_3), reached(LARGE)),
         **equality("none", 0, LAYERS),
     ),
     Claim(
         "with batch norm, four times as many epochs: clean accuracy still falls from well below the line to above it (points lost)",
         "Figure 3",
-        measure=less(over(CLEAN, "batch", FIGURE_3, zone=LOW), over(CLEAN, "batch", FIGURE_3, zone=ABOVE)),
-        **sign("positive"),
+        measure=difference(over(CLEAN, "batch", FIGURE_3, zone=LOW), over(CLEAN, "batch", FIGURE_3, zone=ABOVE)),
+        **positive(),
     ),
     Claim(
         "with batch norm, four times as many epochs cost accuracy on noise, up to two thirds of the line (loss)",
         "ours",
         measure=lambda get: -over(LONGER_GAIN + NOISE, "batch", FIGURE_3, zone=LOW)(get),
-        **sign("–"),
+        **positive("–"),
     ),
 ]
