@@ -346,6 +346,13 @@ def test_the_table_of_noise_has_the_papers_numbers_ours_and_the_best():
     assert "4 seeds" in shown.caption and "200 epochs" in shown.caption
 
 
+def test_one_more_network_lies_in_its_interval_as_often_as_it_says():
+    networks = np.random.default_rng(0).normal(97, 2, (4000, 6))
+    found = [tables.prediction_interval(verdicts.Estimate.of(five)) for five in networks[:, :5]]
+    inside = [low < one < high for (low, high), one in zip(found, networks[:, 5], strict=True)]
+    assert np.mean(inside) == pytest.approx(0.95, abs=0.01)
+
+
 def test_pictures():
     results = made_up()
     for figure, axes in ((figures.curves(results, "paper"), 4), (figures.lagging(results, "paper"), 3)):

@@ -1,4 +1,6 @@
-"""`python -m lib.spheres`: Figure 6 at the paper's scale, in half an hour of a CPU core, published with the book.
+"""`python -m lib.spheres`: Figure 6 at the paper's scale, published with the book.
+
+Two hours of a busy CPU core; every record says how long its networks took.
 
 Stopped, it goes on with the learning rate and norm that it was at.
 """

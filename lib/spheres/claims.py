@@ -8,8 +8,7 @@ there: their loss fell faster than in the curves that the authors published, and
 
 import pandas as pd
 
-from lib.batch_norm.claims import positive
-from lib.claims import Claim, effect, equality, minus, number
+from lib.claims import Claim, difference, effect, equality, minus, number, positive
 from lib.paper import stated
 from lib.report import Get, Measure
 from lib.spheres.experiments import FAST, FIGURE, SLOW
@@ -35,10 +34,6 @@ def accuracy(lr: float, statistics: str, gamma: str = GAMMAS[0]) -> Measure:
 
 def _norm(statistics: str) -> str:
     return "none" if statistics == "none" else "batch"
-
-
-def difference(a: Measure, b: Measure) -> Measure:
-    return lambda get: a(get) - b(get)
 
 
 def noisy(statistics: str, when: str = "", gamma: str = GAMMAS[0]) -> Measure:

@@ -1,5 +1,8 @@
 """The tables of chapter 07."""
 
+import itertools
+import math
+
 import pandas as pd
 
 from lib import report
@@ -7,6 +10,7 @@ from lib.report import Table, number
 from lib.spheres.claims import ALL, NOISY, at
 from lib.spheres.experiments import FAST, SLOW
 from lib.spheres.points import bayes_accuracy
+from lib.spheres.training import GAMMAS
 from lib.verdicts import Estimate
 
 NETWORKS = {  # statistics that networks are evaluated with: norm, and how a table calls it
@@ -43,23 +47,25 @@ def reached(results: pd.DataFrame, name: str, caption: str) -> Table:
 
 def noise(results: pd.DataFrame, name: str, caption: str) -> Table:
     """Accuracy on noisy test points, the paper's and ours, with intervals, and the best that is possible."""
-    arms = [at(norm, lr) for lr in (FAST, SLOW) for norm in ("batch", "none")]
+    arms = [at(*arm) for lr in (FAST, SLOW) for arm in (("batch", lr), ("none", lr), ("batch", lr, "uniform"))]
     lines = [
         {"η": f"{SLOW:g}", "row": label, "source": "paper", "epoch": "not said", "accuracy": NOISY[norm].printed}
         for norm, label in (("batch", "batch norm"), ("none", "no batch norm"))
     ]
-    for lr in (SLOW, FAST):
+    for lr, gamma in itertools.product((SLOW, FAST), GAMMAS):
         for statistics, (norm, label) in NETWORKS.items():
             for scale in report.scales_of(results):
-                last = report.values(results, f"noisy {statistics}", scale, **at(norm, lr))
-                right = report.values(results, f"accuracy {statistics}", scale, **at(norm, lr)) == ALL
-                first = report.values(results, f"noisy at first {statistics}", scale, **at(norm, lr))
+                arm = at(norm, lr, gamma)
+                last = report.values(results, f"noisy {statistics}", scale, **arm)
+                right = report.values(results, f"accuracy {statistics}", scale, **arm) == ALL
+                first = report.values(results, f"noisy at first {statistics}", scale, **arm)
+                start = "" if gamma == GAMMAS[0] else f", γ {gamma}"
                 for when, found in (("last", last[right]), ("first with all right", first)):
                     if len(found):
-                        line = {"η": f"{lr:g}", "row": label, "source": f"ours, {scale}", "epoch": when}
+                        line = {"η": f"{lr:g}", "row": label + start, "source": f"ours, {scale}", "epoch": when}
                         lines.append(line | _with_interval(found))
     lines.append({"η": "", "row": "the best classifier", "source": "formula", "accuracy": f"{bayes_accuracy():.2f}"})
-    said = "Networks with all training points right; mean ± standard error, 95 % interval"
+    said = "Networks with all training points right; mean ± standard error, 95 % intervals of the mean and of one more network"
     caption = f"{caption} {said} – {report.sources(results, arms)}."
     return Table(name, caption, pd.DataFrame(lines).fillna(""), results=report.rows_of(results, arms))
 
@@ -68,4 +74,17 @@ def _with_interval(found: pd.Series) -> dict[str, str]:
     estimate = Estimate.of(found)
     low, high = estimate.interval
     interval = f"{low:.2f} to {high:.2f}" if estimate.n > 1 else "–"
-    return {"accuracy": number(estimate), "95 % interval": interval, "networks": str(estimate.n)}
+    low, high = prediction_interval(estimate)
+    single = f"{low:.2f} to {high:.2f}" if estimate.n > 1 else "–"
+    return {
+        "accuracy": number(estimate),
+        "95 % interval": interval,
+        "95 % interval, one more network": single,
+        "networks": str(estimate.n),
+    }
+
+
+def prediction_interval(estimate: Estimate) -> tuple[float, float]:
+    """Where one more network would lie with a probability of 95 %, were they normally distributed: mean ± t s √(1 + 1/n)."""
+    half_width = estimate.half_width * math.sqrt(estimate.n + 1)  # the standard deviation is √n standard errors
+    return estimate.mean - half_width, estimate.mean + half_width
