@@ -1,4 +1,4 @@
-"""Where the paper contradicts itself, or what its own data and attacks allow: each place, with its evidence."""
+"""Where the paper differs from itself, or from what its own data and attacks allow: each place, with its evidence."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,8 +25,9 @@ class Inconsistency:
 def table(name: str, caption: str) -> Table:
     lines = []
     for one in INCONSISTENCIES:
-        found = one.evidence if isinstance(one.evidence, str) else one.evidence().found
-        lines.append({"what": f"{one.text} ({one.where})", "evidence": found, "how we know": one.how})
+        evidence = Evidence(one.evidence, True) if isinstance(one.evidence, str) else one.evidence()
+        how = f"{one.how}; {evidence.rounding}" if evidence.rounding else one.how
+        lines.append({"what": f"{one.text} ({one.where})", "evidence": evidence.found, "how we know": how})
     return Table(name, caption, pd.DataFrame(lines), "inconsistencies")
 
 
@@ -53,7 +54,11 @@ INCONSISTENCIES = [
         networks.noise_panels,
     ),
     Inconsistency("noise of variance 1/4 was of standard deviation 1/4", "section 3; Tables 2, 4, 13", networks.noise_strength),
-    Inconsistency("the text and the tables differ", "section 3; Tables 1, 2", networks.prose_of_tables_1_and_2),
+    Inconsistency(
+        "the text and the tables differ in the last digit of the text",
+        "section 3; Tables 1, 2",
+        networks.prose_of_tables_1_and_2,
+    ),
     Inconsistency(
         "the network tested is the one that was best on the test set",
         "section 3, Table 2",
@@ -94,13 +99,13 @@ INCONSISTENCIES = [
         "section 4; Table 6",
         input_dimension.root_five,
     ),
-    Inconsistency("the text and the table differ", "section 4; Table 6", input_dimension.clean_difference),
+    Inconsistency("the text and the table differ in the last digit", "section 4; Table 6", input_dimension.clean_difference),
     Inconsistency(
         "a difference that is called the effect of batch norm is one of two factors, the other being the image size",
         "Table 6, caption",
         input_dimension.two_factors_with_size,
     ),
-    Inconsistency("the caption and the rows differ", "Table 6", input_dimension.caption_of_table_6),
+    Inconsistency("the caption has fewer digits than the rows it is of", "Table 6", input_dimension.caption_of_table_6),
     Inconsistency(
         "an effect is the difference of two factors, batch norm and weight decay",
         "section 4; Tables 6, 7",
@@ -112,7 +117,7 @@ INCONSISTENCIES = [
     Inconsistency("the text and the tables differ", "section 4; Tables 6, 7", input_dimension.other_end),
     Inconsistency("± of ratios are relative errors, printed as errors", "Table 12", input_dimension.relative_errors),
     Inconsistency("a row that the caption calls absolute is one of ratios", "Table 12", input_dimension.ratio_row),
-    Inconsistency("last digits", "Tables 6, 12", input_dimension.last_digits),
+    Inconsistency("the ratios of two tables differ in their last digits", "Tables 6, 12", input_dimension.last_digits),
     Inconsistency("± of ratios are relative errors here, too", "Table 11", input_dimension.impossible_errors),
     Inconsistency("the number quoted for 112 pixels is that of 84", "appendix B; Table 11", input_dimension.wrong_row),
     Inconsistency("the 28-pixel row does not fit the other rows' settings", "Table 11", input_dimension.baseline, BY_RUNS),
@@ -121,13 +126,17 @@ INCONSISTENCIES = [
         "Table 8",
         appendices.coarse_errors,
     ),
-    Inconsistency("the text and the table differ", "appendix A.2; Table 9", appendices.prose_of_table_9),
+    Inconsistency("the text and the table differ in the last digit", "appendix A.2; Table 9", appendices.prose_of_table_9),
     Inconsistency(
         "the effect called null is larger, in its errors, than the one called an improvement",
         "appendix A.2; Table 9",
         appendices.null_and_slight,
     ),
-    Inconsistency("the sign of an effect depends on the code of the attack", "appendix A.2; Table 9", appendices.other_sign),
+    Inconsistency(
+        "the sign of an effect depends on the code of the attack, and on which test images it is measured",
+        "appendix A.2; Table 9",
+        appendices.other_sign,
+    ),
     Inconsistency(
         "models had “fit the training set by this point”: the schedule stops before its last step",
         "appendix A.2, footnote 6",
@@ -144,7 +153,7 @@ INCONSISTENCIES = [
         "the rows of the table",
         BY_READING,
     ),
-    Inconsistency("the text and the table differ", "appendix C; Table 13", appendices.prose_of_table_13),
+    Inconsistency("the text and the table differ in last digits", "appendix C; Table 13", appendices.prose_of_table_13),
     Inconsistency("accuracies are called mCE, a corruption error", "appendix C", appendices.accuracies_called_errors),
     Inconsistency(
         "a difference of accuracies is called a generalization gap",

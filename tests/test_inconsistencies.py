@@ -7,10 +7,10 @@ from common import records_of
 
 from lib import inconsistencies, paper, store
 from lib.evidence import appendices, input_dimension, networks
-from lib.evidence.printed import rounded
+from lib.evidence.printed import BEYOND, WITHIN, allowed, differ, differences, explained, ratios, rounded
 from lib.inconsistencies import BY_READING, BY_RUNS, COMPUTED, INCONSISTENCIES
 from lib.input_dimension.experiments import table_11
-from lib.paper import reported
+from lib.paper import Reported, reported
 
 COMPUTED_ONES = [one.evidence for one in INCONSISTENCIES if callable(one.evidence)]
 
@@ -152,7 +152,77 @@ def test_the_table_has_them_all_and_says_how_each_is_known():
     shown = inconsistencies.table("tab-x", "Caption.").rows
     assert len(shown) == len(INCONSISTENCIES) >= 25 and (shown != "").to_numpy().all()
     for one, how in zip(INCONSISTENCIES, shown["how we know"], strict=True):
-        assert how == (
+        assert how.partition("; ")[0] == (
             BY_READING if isinstance(one.evidence, str) else BY_RUNS if one.evidence is input_dimension.baseline else COMPUTED
         )
     assert shown["what"].is_unique
+
+
+EXPLAINED = {
+    networks.prose_of_tables_1_and_2,
+    input_dimension.clean_difference,
+    input_dimension.caption_of_table_6,
+    input_dimension.last_digits,
+    appendices.prose_of_table_9,
+    appendices.prose_of_table_13,
+}
+# For each that rounding explains, a number that it would not explain; and for the others, one that it would.
+TOO_FAR = {
+    networks.prose_of_tables_1_and_2: [("prose", "value", {"claim": "CIFAR-10 VGG8: BN loss on BIM-l2"}, "11", "1")],
+    input_dimension.clean_difference: [
+        ("prose", "value", {"claim": "MLP sqrt_d=28: clean difference due to BN"}, "0.09", "0.05")
+    ],
+    input_dimension.caption_of_table_6: [("prose", "value", {"claim": "MLP: (28, no BN) minus (84, BN), BIM"}, "62", "1")],
+    input_dimension.last_digits: [("12", "acc Noise", {"sqrt_d": 84, "BN": False}, "1.016", "0.004")],
+    appendices.prose_of_table_9: [("prose", "value", {"claim": "WRN: Fixup minus BN, CIFAR-10 noise"}, "11.7", "1.9")],
+    appendices.prose_of_table_13: [("prose", "value", {"claim": "VGG13: noBN minus BN, Speckle"}, "11.1", "0.7")],
+}
+NEAR = {
+    input_dimension.added_test_error: [
+        ("prose", "value", {"claim": "MLP sqrt_d=56, lambda=0.01, BN: increase of test error"}, "1.71", "0.01")
+    ],
+    input_dimension.other_end: [
+        ("prose", "value", {"claim": "MLP sqrt_d=84: (no BN, lambda=0.0225) minus (BN, lambda=0), BIM"}, "81.7", "0.5")
+    ],
+}
+
+
+def test_rows_of_digits_say_whether_rounding_explains_them():
+    said = {evidence: evidence().rounding for evidence in COMPUTED_ONES}
+    assert {evidence for evidence, rounding in said.items() if rounding == WITHIN} == EXPLAINED == set(TOO_FAR)
+    assert {evidence for evidence, rounding in said.items() if rounding == BEYOND} == set(NEAR)
+    shown = inconsistencies.table("tab-x", "Caption.").rows
+    for one, how in zip(INCONSISTENCIES, shown["how we know"], strict=True):
+        assert how.partition("; ")[2] == said.get(one.evidence, "")
+
+
+@pytest.mark.parametrize("evidence", TOO_FAR, ids=lambda evidence: evidence.__name__)
+def test_what_is_too_far_is_beyond_rounding(evidence, correct):
+    correct(TOO_FAR[evidence])
+    assert evidence().rounding == BEYOND and BEYOND in evidence().found
+
+
+@pytest.mark.parametrize("evidence", NEAR, ids=lambda evidence: evidence.__name__)
+def test_what_is_near_is_within_rounding(evidence, correct):
+    correct(NEAR[evidence])
+    assert evidence().rounding == WITHIN and WITHIN in evidence().found
+
+
+def printed(value: str, error: str = "") -> Reported:
+    return Reported(float(value), float(error) if error else None, "", f"{value} ± {error}" if error else value)
+
+
+def test_what_printed_cells_allow():
+    """Half a last digit each, by hand; the ends belong to it."""
+    assert allowed("12") == (11.5, 12.5) and allowed("0.08") == pytest.approx((0.075, 0.085))
+    assert differences(printed("35.9", "0.5"), printed("23")) == pytest.approx((12.35, 13.45))
+    assert ratios(printed("90.0"), printed("80.0")) == pytest.approx((89.95 / 80.05, 90.05 / 79.95))
+    assert explained("12", (12.5, 13.0)) and explained("12", (11.0, 11.5)) and explained("12", (11.9, 12.1))
+    assert not explained("12", (12.51, 13.0)) and not explained("12", (11.0, 11.49))
+
+
+def test_errors_are_compared_like_numbers():
+    cells = printed("20.0", "0.3"), printed("10.0", "0.4")  # together 0.43 to 0.57, apart from their last digits 0.5
+    assert differ([("x", printed("10.0", "0.6"), *cells)]).rounding == WITHIN
+    assert differ([("x", printed("10.0", "0.7"), *cells)]).rounding == BEYOND
+    assert not differ([("x", printed("10.0", "0.5"), *cells)]).holds

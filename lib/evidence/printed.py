@@ -1,18 +1,26 @@
 """What the evidence for the paper's inconsistencies is made of: its printed numbers, and how they are compared."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lib.claims import minus
 from lib.paper import Reported, reported
 
+WITHIN, BEYOND = "within the rounding of the printed cells", "beyond the rounding of the printed cells"
+Interval = tuple[float, float]
+
 
 @dataclass(frozen=True)
 class Evidence:
-    """`found` says it in numbers; `holds`, whether they show an inconsistency."""
+    """`found` says it in numbers; `holds`, whether they show an inconsistency.
+
+    `rounding`: where digits are compared, whether they differ `WITHIN` what the rounding of the printed numbers explains.
+    """
 
     found: str
     holds: bool
+    rounding: str = ""
 
 
 def rounded(value: float, like: str) -> str:
@@ -30,14 +38,61 @@ def parts(printed: Reported) -> tuple[str, str]:
     return value, error
 
 
-def differ(pairs: Iterable[tuple[str, Reported, Reported]]) -> Evidence:
-    """Numbers of the text, by what they are of, beside those that follow from the tables: with as many decimals, others."""
-    shown, other = [], []
-    for name, said, follows in pairs:
-        value, error = parts(said)
-        shown.append(f"{name}: text {said.printed}, tables {follows.printed}")
-        other.append(rounded(follows.value, value) != value or error and rounded(follows.error, error) != error)
-    return Evidence("; ".join(shown), all(other))
+def bare(printed: Reported) -> Reported:
+    """Without its ±."""
+    return Reported(printed.value, None, printed.unit, parts(printed)[0])
+
+
+def allowed(printed: str) -> Interval:
+    """All numbers that are rounded to the printed one: half of its last digit on either side."""
+    half = 0.5 * 10.0 ** -decimals(printed)
+    return float(printed) - half, float(printed) + half
+
+
+def differences(a: Reported, b: Reported) -> Interval:
+    """All differences of numbers that are printed as these two: the halves of their last digits add up."""
+    (a_low, a_high), (b_low, b_high) = allowed(parts(a)[0]), allowed(parts(b)[0])
+    return a_low - b_high, a_high - b_low
+
+
+def ratios(a: Reported, b: Reported) -> Interval:
+    """All ratios of positive numbers that are printed as these two."""
+    (a_low, a_high), (b_low, b_high) = allowed(parts(a)[0]), allowed(parts(b)[0])
+    return a_low / b_high, a_high / b_low
+
+
+def combined_errors(a: Reported, b: Reported) -> Interval:
+    """All errors of the difference of two numbers whose ± are printed as these."""
+    (a_low, a_high), (b_low, b_high) = (allowed(parts(each)[1]) for each in (a, b))
+    return math.hypot(a_low, b_low), math.hypot(a_high, b_high)
+
+
+def explained(said: str, follows: Interval) -> bool:
+    """Whether a number that follows from others, themselves rounded, may have been rounded to the one that is said."""
+    low, high = allowed(said)
+    return max(low, follows[0]) <= min(high, follows[1]) + 1e-9  # of the ends, which binary fractions miss
+
+
+def span(interval: Interval) -> str:
+    return " to ".join(f"{round(end, 4):g}" for end in interval)
+
+
+def rounding(within: Iterable[bool]) -> str:
+    return WITHIN if all(within) else BEYOND
+
+
+def differ(triples: Iterable[tuple[str, Reported, Reported, Reported]]) -> Evidence:
+    """Numbers of the text, by what they are of, beside the differences of two of the tables: with as many decimals, others."""
+    shown, other, within = [], [], []
+    for name, said, a, b in triples:
+        (value, error), follows = parts(said), minus(a, b)
+        other.append(rounded(follows.value, value) != value or bool(error) and rounded(follows.error, error) != error)
+        within.append(explained(value, differences(a, b)) and (not error or explained(error, combined_errors(a, b))))
+        shown.append(
+            f"{name}: text {said.printed}, tables {follows.printed}, as the cells are rounded {span(differences(a, b))}, "
+            f"{rounding(within[-1:])}"
+        )
+    return Evidence("; ".join(shown), all(other), rounding(within))
 
 
 def vgg(table: str, column: str, batch_norm: bool, **row) -> Reported:
