@@ -23,11 +23,13 @@ from lib.store import runs_root
 
 NOTES = Path("book", "teaching")
 PROJECT = ("LICENSE", "Makefile", "_config.yml", "_toc.yml", ".gitignore", "requirements.txt", "book", "lib")
-FOR_INSTRUCTORS = (".pytest.ini", "README.md", "tests")
-MADE_AGAIN = ("_build", ".venv", "__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".hypothesis")  # by whoever uses it
+FOR_INSTRUCTORS = (".binder", ".ci", ".github", ".pytest.ini", "README.md", "tests")  # with what the tests read
+RUNS = ".runs"  # what was trained in an edition: nobody has written it, and it takes long to make again
+MADE_AGAIN = ("_build", ".venv", "__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".hypothesis", ".DS_Store", RUNS)
 
 SOLUTION = re.compile(r"^(?P<fence>`{3,}|:{3,})\{solution\} *(?P<label>\S+)\n(?P<body>.*?)^(?P=fence)[ \t]*$\n?", re.M | re.S)
 TARGET = re.compile(r"^:(?:label|name): (\S+)|^\((\S+)\)=|\$\$ *\((\S+)\)", re.M)  # what can be referred to
+OTHER_SOLUTION = re.compile(r".*\{solution.*|^\W*\{[\w-]+\} +(?:\w+ +)?solutions?\b.*", re.M | re.I)  # or titled so
 REFERENCE = re.compile(r"\{\w+\}`(?:(?P<text>[^`<]+?) *<)?(?P<name>[^`<>]+)>?`")
 
 
@@ -39,7 +41,7 @@ def deliver(edition: str, output: Path, scale: str) -> Path:
     """Write one of `EDITIONS` to the folder `output`, with its pages built at `scale`, and return its start page.
 
     `output` is new, empty, or an edition as it was delivered; EditionError otherwise, and nothing is changed. It appears in one
-    piece, after its pages were built.
+    piece, after its pages were built, and keeps what was trained in the edition that it replaces.
     """
     output = output.resolve()
     check_replaceable(output)
@@ -50,13 +52,18 @@ def deliver(edition: str, output: Path, scale: str) -> Path:
         build(project, scale)
         check_replaceable(output)  # building takes minutes
         if output.exists():
-            output.rename(Path(scratch, "replaced"))
+            replaced = output.rename(Path(scratch, "replaced"))
+            if (replaced / RUNS).exists():
+                (replaced / RUNS).rename(project / RUNS)
         project.rename(output)
     return output / "_build" / "html" / "index.html"
 
 
 def check_replaceable(output: Path) -> None:
-    """Raise EditionError unless `output` is new, empty, or an edition in which nobody has changed or added a file."""
+    """Raise EditionError unless `output` is new, empty, or an edition in which nobody has changed or added a file.
+
+    What is made again, and what was trained, counts as no change.
+    """
     if any(output.is_relative_to(ROOT / name) for name in PROJECT + FOR_INSTRUCTORS):
         raise EditionError(f"{output} lies in what is copied to an edition; name a folder outside it")
     if output.exists() and not output.is_dir():
@@ -65,7 +72,10 @@ def check_replaceable(output: Path) -> None:
         return
     if not (output / MANIFEST).is_file():
         raise EditionError(f"{output} is not empty and holds no edition of this book; name another folder for it")
-    delivered = dict(line.split("  ", 1)[::-1] for line in (output / MANIFEST).read_text().splitlines())
+    try:
+        delivered = dict(line.split("  ", 1)[::-1] for line in (output / MANIFEST).read_text().splitlines())
+    except ValueError:
+        raise EditionError(f"{output / MANIFEST} cannot be read; name another folder for the edition") from None
     present = checksums(output)
     changed = [f"{name} (gone)" for name in delivered.keys() - present.keys()]
     changed += [f"{name} (new)" for name in present.keys() - delivered.keys()]
@@ -87,8 +97,8 @@ def checksums(folder: Path) -> dict[str, str]:
 
 def assemble(edition: str, project: Path) -> None:
     """Write the files of an edition to a new folder, without building its pages."""
-    if not (ROOT / NOTES).is_dir():
-        raise EditionError(f"there are no teaching notes in {ROOT / NOTES}: editions are made from the full repository")
+    if (ROOT / MANIFEST).exists():
+        raise EditionError(f"{ROOT} is an edition itself: editions are made from the full repository")
     project.mkdir(parents=True)
     _copy(PROJECT, project)
     EDITIONS[edition](project)
@@ -147,7 +157,7 @@ def texts(page: Path) -> list[str]:
 def without_solutions(text: str) -> str:
     """Prose without its `solution` directives; raises EditionError where a solution is written in another form."""
     left = SOLUTION.sub("", text)
-    if found := re.search(r".*\{solution.*", left):
+    if found := OTHER_SOLUTION.search(left):
         raise EditionError(f"this solution is not a fenced directive that can be taken out: {found[0]!r}")
     return left
 

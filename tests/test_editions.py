@@ -27,15 +27,19 @@ LARGE = 7  # expressions within an expression, the same
 
 @pytest.fixture(scope="module")
 def student(tmp_path_factory):
-    project = tmp_path_factory.mktemp("editions") / "student"
-    editions.assemble("student", project)
-    return project
+    return assembled("student", tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
 def instructor(tmp_path_factory):
-    project = tmp_path_factory.mktemp("editions") / "instructor"
-    editions.assemble("instructor", project)
+    return assembled("instructor", tmp_path_factory)
+
+
+def assembled(edition: str, tmp_path_factory) -> Path:
+    if (book.ROOT / book.MANIFEST).exists():
+        pytest.skip("this is an edition; editions are made from the full repository")
+    project = tmp_path_factory.mktemp("editions") / edition
+    editions.assemble(edition, project)
     return project
 
 
@@ -156,10 +160,13 @@ def test_students_get_a_project_without_notes_and_tests(student):
     assert [in_edition(page, student) for page in book.pages()] == book.pages(student)
 
 
-def test_no_edition_is_made_from_a_student_edition(student, monkeypatch, tmp_path):
-    monkeypatch.setattr(editions, "ROOT", student)
+@pytest.mark.parametrize("made_from", editions.EDITIONS)
+@pytest.mark.parametrize("edition", editions.EDITIONS)
+def test_no_edition_is_made_from_an_edition(made_from, edition, request, monkeypatch, tmp_path):
+    monkeypatch.setattr(editions, "ROOT", request.getfixturevalue(made_from))
     with pytest.raises(editions.EditionError, match="full repository"):
-        editions.assemble("student", tmp_path / "again")
+        editions.deliver(edition, tmp_path / "again", "quick")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("edition", editions.EDITIONS)
@@ -191,11 +198,24 @@ def test_a_solution_goes_with_all_that_is_in_it(fence):
 
 
 @pytest.mark.parametrize(
-    "text", ["```{solution} ex-a\nnever closed", "```{solution-start} ex-a\n```", "> ```{solution} a\n> ```"]
+    "text",
+    [
+        "```{solution} ex-a\nnever closed",
+        "```{solution-start} ex-a\n```",
+        "> ```{solution} a\n> ```",
+        "```{admonition} Solution\n:class: dropdown\n\n42\n```",
+        "> :::{dropdown} The solution\n> 42\n> :::",
+        "::::{tip} Solutions of both\n42\n::::",
+    ],
 )
 def test_a_solution_in_another_form_is_an_error_and_not_left_in(text):
     with pytest.raises(editions.EditionError, match="solution"):
         editions.without_solutions(text)
+
+
+@pytest.mark.parametrize("text", ["A {ref}`ex-a` solution", EXERCISE, "```{note} Of what no solution is known\n```"])
+def test_the_word_alone_is_no_solution(text):
+    assert editions.without_solutions(text) == text
 
 
 def test_references_to_what_was_taken_out_are_words():
@@ -215,7 +235,8 @@ def test_instructors_get_everything_and_a_page_of_notes_for_each_chapter(instruc
     assert not notes & ordinary
     for page in NOTEBOOKS:
         assert page.read_bytes() == in_edition(page, instructor).read_bytes()
-    assert (instructor / "tests" / "common.py").is_file()
+    assert (instructor / "tests" / "common.py").is_file() and os.access(instructor / ".ci" / "run", os.X_OK)
+    assert (instructor / ".github" / "workflows" / "book.yml").is_file()
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
@@ -246,7 +267,8 @@ def delivered(tmp_path, monkeypatch):
     root = tmp_path / "repository"
     (root / "book" / "teaching" / "for-students").mkdir(parents=True)
     (root / "lib").mkdir()
-    (root / "tests").mkdir()
+    for name in (".binder", ".ci", ".github", "tests"):
+        (root / name).mkdir()
     for name in ("LICENSE", "Makefile", "_config.yml", ".gitignore", "requirements.txt", "README.md", ".pytest.ini"):
         (root / name).write_text(name)
     (root / "_toc.yml").write_text("format: jb-book\nroot: book/intro\nparts:\n  - chapters:\n    - file: book/01-a\n")
@@ -272,7 +294,13 @@ def everything(folder: Path) -> dict[str, bytes]:
 
 
 def test_an_edition_as_it_was_delivered_is_replaced(delivered):
-    for made in ("_build/html/page.html", "lib/__pycache__/x.pyc", ".venv/bin/python", "book/.ipynb_checkpoints/a.ipynb"):
+    for made in (
+        "_build/html/page.html",
+        "lib/__pycache__/x.pyc",
+        ".venv/bin/python",
+        "book/.ipynb_checkpoints/a.ipynb",
+        "book/.DS_Store",
+    ):
         (delivered / made).parent.mkdir(parents=True, exist_ok=True)
         (delivered / made).write_text("made again")
     assert editions.deliver("student", delivered, "laptop").read_text() == "laptop"
@@ -281,6 +309,23 @@ def test_an_edition_as_it_was_delivered_is_replaced(delivered):
     (cell,) = nbformat.read(delivered / "book" / "01-a.ipynb", 4).cells
     assert cell.execution_count is None
     assert not (delivered / "book" / "teaching").exists()
+
+
+def test_what_was_trained_in_an_edition_is_kept_when_it_is_replaced(delivered):
+    (delivered / ".runs").mkdir()
+    (delivered / ".runs" / "a.json").write_text("trained")
+    assert editions.deliver("student", delivered, "laptop").read_text() == "laptop"
+    assert (delivered / ".runs" / "a.json").read_text() == "trained"
+    assert list(delivered.parent.iterdir()) == [delivered]
+
+
+@pytest.mark.parametrize("damage", [b"no checksum", bytes([255, 254])])
+def test_an_edition_whose_manifest_is_damaged_is_left_alone(delivered, damage):
+    (delivered / editions.MANIFEST).write_bytes(damage)
+    before = everything(delivered)
+    with pytest.raises(editions.EditionError, match="cannot be read; name another folder"):
+        editions.deliver("student", delivered, "quick")
+    assert everything(delivered) == before
 
 
 def test_building_the_book_leaves_editions_alone(delivered, tmp_path, monkeypatch):
@@ -304,7 +349,6 @@ def test_the_manifest_is_one_that_sha256sum_reads(delivered):
 CHANGES = {
     "changed": (lambda d: (d / "book" / "01-a.ipynb").write_text("my answer"), "book/01-a.ipynb (changed)"),
     "new": (lambda d: (d / "book" / "mine.md").write_text("my notes"), "book/mine.md (new)"),
-    "records": (lambda d: (d / ".runs").mkdir() or (d / ".runs" / "a.json").write_text("{}"), ".runs/a.json (new)"),
     "gone": (lambda d: (d / "LICENSE").unlink(), "LICENSE (gone)"),
 }
 
@@ -394,7 +438,8 @@ def test_notes_are_listed_in_the_book_of_instructors(delivered):
     editions.deliver("instructor", output, "quick")
     _, part = yaml.safe_load((output / "_toc.yml").read_text())["parts"]
     assert [chapter["file"] for chapter in part["chapters"]] == ["book/teaching/overview", "book/teaching/01-a"]
-    assert (output / "README.md").read_text() == "README.md" and (output / "tests").is_dir()
+    assert (output / "README.md").read_text() == "README.md"
+    assert all((output / name).is_dir() for name in ("tests", ".binder", ".ci", ".github"))
 
 
 @pytest.mark.parametrize("edition", editions.EDITIONS)
