@@ -35,7 +35,10 @@ def chapter(monkeypatch):
         return records_of(EXPERIMENTS[experiment], scale, lambda trial, label: 90 - 20 * bool(trial.norm) + trial.seed / 10)
 
     monkeypatch.setattr(store, "published", made_up)
-    one = Chapter("05-input-dimension", input_dimension, ["table-06"], {"Table 6, MLP": input_dimension_tables.table_06})
+    (subjects,) = (one.subjects for one in CHAPTERS if one.module is input_dimension)
+    one = Chapter(
+        "05-input-dimension", input_dimension, ["table-06"], subjects, {"Table 6, MLP": input_dimension_tables.table_06}
+    )
     monkeypatch.setattr(rows, "CHAPTERS", [one])
     return one
 
@@ -90,6 +93,30 @@ def test_rows_say_verdict_number_seeds_device_and_command(chapter):
 def test_what_was_not_run_says_so(chapter):
     row = next(row for row in rows.rows() if row.text.startswith("56 px, λ = 0.01: removing batch norm gains clean"))
     assert {f.verdict for f in row.found.values()} == {verdicts.NOT_RUN} and {f.seeds for f in row.found.values()} == {0}
+
+
+def test_no_seeds_and_no_device_where_a_measure_has_no_value(monkeypatch, chapter):
+    """As where only one of the two networks that are compared was trained."""
+
+    def half(experiment, scale):
+        made = records_of(EXPERIMENTS[experiment], scale, lambda trial, label: 90.0 + trial.seed)
+        return [record for record in made if record["trial"]["norm"]]
+
+    monkeypatch.setattr(store, "published", half)
+    row = next(row for row in rows.rows() if row.text == "28 px: batch norm costs accuracy under BIM")
+    assert {(f.verdict, f.seeds, f.device) for f in row.found.values()} == {(verdicts.NOT_RUN, 0, "")}
+
+
+def test_seeds_and_devices_are_where_a_verdict_is(published):
+    judged = [found for row in published if row.kind in (PAPER, BEYOND) for found in row.found.values()]
+    assert all((found.kind == verdicts.NOT_RUN) <= (found.seeds == 0 and not found.device) for found in judged)
+    assert all(bool(found.seeds) == bool(found.device) for found in judged)
+
+
+def test_a_row_alone_says_what_it_is_about(published):
+    assert all(row.subject for row in published)
+    twice = [row for row, count in Counter((row.subject, row.text) for row in published).items() if count > 1]
+    assert not twice
 
 
 def test_a_chapter_without_any_record_has_all_its_rows(monkeypatch, chapter):
@@ -172,7 +199,7 @@ def test_the_page_is_complete_without_its_script(soup, published):
     assert soup.form.has_attr("hidden")
     for tr, row in zip(soup.select("tbody tr"), published, strict=True):
         text = tr.get_text(" ")
-        assert row.text in text and row.source in text
+        assert text.startswith(f"{row.subject}: {row.text}") and row.source in text
         for said in [row.reason] if row.kind == UNCOVERED else [found.verdict for found in row.found.values()]:
             assert said in text
 
@@ -225,6 +252,12 @@ def test_filters_show_what_fits_and_say_how_many(opened, published):
     assert said.text_content() == f"{len(expected)} of {len(published)} rows"
 
 
+def test_the_subject_is_among_the_words(opened, published):
+    opened.get_by_label("Words").fill("VGG8 on SVHN")
+    expected = [row.anchor for row in published if row.subject == "VGG8 on SVHN"]
+    assert set(expected) <= {row.get_attribute("id") for row in visible(opened).all()} and len(expected) >= 4
+
+
 def test_filters_work_from_the_keyboard_alone(opened, published):
     opened.get_by_label("Words").focus()
     opened.keyboard.type("invariance original")
@@ -246,7 +279,7 @@ def test_a_link_to_a_claim_shows_it_whatever_the_filters_say(opened, published):
 def test_as_text_on_the_command_line(chapter):
     shown = CliRunner().invoke(cli.main, ["claims", "--scale", "laptop"])
     assert shown.exit_code == 0, shown.output
-    assert "28 px: batch norm costs accuracy under BIM (section 4): 43.8 ± 0.5" in shown.output
+    assert "MLP on enlarged MNIST: 28 px: batch norm costs accuracy under BIM (section 4): 43.8 ± 0.5" in shown.output
     assert f"laptop scale: {verdicts.DIRECTION} – 20.00 ± 0.00 – 3 seeds – a CPU, 2 cores" in shown.output
     assert "paper scale" not in shown.output.partition("not covered")[0]
 

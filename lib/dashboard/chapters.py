@@ -47,13 +47,14 @@ class Chapter:
 
     `module` holds lists of `Claim`, all of which are meant, and `more` those that it makes by a function. `experiments` names the
     records, of which `frame` and, where there are any, `prepare` make the data frame that the claims measure. `tables`: the
-    paper's tables by what they are about.
+    paper's tables by what they are about. `subjects` says of each list what its claims are about, for whoever reads one alone.
     `beyond` are lists that have the paper's statements under conditions of ours.
     """
 
     file: str
     module: ModuleType
     experiments: Iterable[str]
+    subjects: dict[str, str]
     tables: dict[str, Callable[[pd.DataFrame], Comparison]] = field(default_factory=dict)
     more: dict[str, list[Claim]] = field(default_factory=dict)
     beyond: tuple[str, ...] = ()
@@ -91,12 +92,30 @@ CHAPTERS = [
         "01-batch-norm",
         batch_norm,
         [batch_norm_experiments.CIRCLES, batch_norm_experiments.GRADIENTS],
+        {
+            "mixing": "points in deep networks, Figures 1 and 5",
+            "stretched": "points in deep networks, stretched to the same spread",
+            "where": "where points are mixed, in mini-batches or across them",
+            "growth": "growth of gradients a layer, ReLU networks",
+            "growth linear": "growth of gradients a layer, linear networks",
+            "slip": "growth of gradients a layer against the line of Figure 2",
+        },
         frame=lambda records, *_: batch_norm_experiments.frame(records),
     ),
     Chapter(
         "02-empirical-results",
         empirical_results,
         EMPIRICAL,
+        {
+            "svhn": "VGG8 on SVHN",
+            "cifar10": "VGG8 on CIFAR-10",
+            "depth": "VGGs of several depths on CIFAR-10",
+            "no decay": "VGG8",
+            "reading": "VGG8 on CIFAR-10",
+            "strong": "VGG8 on CIFAR-10, stronger attacks",
+            "cifar10.1-v6": "VGG8, another test set",
+            "cinic10 imagenet": "VGG8, another test set of ours",
+        },
         {
             "Table 1, VGG8 on SVHN": empirical_tables.table_01,
             "Table 2, VGG8 on CIFAR-10": empirical_tables.table_02,
@@ -112,6 +131,14 @@ CHAPTERS = [
         fixup,
         FIXUP,
         {
+            "cifar10": "WRN-28-10 on CIFAR-10, Fixup in place of batch norm",
+            "cifar10 1": "WRN-28-10 on CIFAR-10.1, Fixup in place of batch norm",
+            "survives": "WRN-28-10 on CIFAR-10, other conditions",
+            "vgg": "VGG8 against WRN-28-10 on CIFAR-10",
+            "order": "WRN-28-10 on CIFAR-10, order of the attacks",
+            "later": "ResNet-110 on CIFAR-10, Fixup in place of batch norm",
+        },
+        {
             "Table 9, wide residual networks on CIFAR-10": fixup_tables.table_09,
             "Table 9, wide residual networks on CIFAR-10.1": fixup_tables.table_09_shift,
         },
@@ -121,16 +148,43 @@ CHAPTERS = [
         imagenet,
         [*IMAGENET, "table-04"],
         {
+            "white box": "pre-trained VGGs on ImageNet",
+            "transfer": "attacks transferred between pre-trained VGGs on ImageNet",
+            "own white box": "our VGGs on CIFAR-10",
+            "own transfer": "attacks transferred between our VGGs on CIFAR-10",
+        },
+        {
             "Table 5, pre-trained networks on ImageNet": imagenet_tables.table_05,
             "Table 10, transferred attacks on ImageNet, top 1": lambda results: imagenet_tables.table_10(results, "accuracy"),
             "Table 10, transferred attacks on ImageNet, top 5": lambda results: imagenet_tables.table_10(results, "top5"),
         },
     ),
-    Chapter("04-depth", depth, DEPTH, prepare=prepared),
+    Chapter(
+        "04-depth",
+        depth,
+        DEPTH,
+        {
+            "depth": "networks of many depths on MNIST",
+            "batch size": "networks of many batch sizes on MNIST",
+            "noise claims": "robustness of networks of many depths on MNIST",
+            "longer": "deep networks trained longer on MNIST",
+        },
+        prepare=prepared,
+    ),
     Chapter(
         "05-input-dimension",
         input_dimension,
         INPUT_DIMENSION,
+        {
+            "linear": "linear model on enlarged MNIST",
+            "linear other baseline": "linear model on enlarged MNIST, the other baseline",
+            "batch norm": "MLP on enlarged MNIST",
+            "decay": "MLP on enlarged MNIST, weight decay",
+            "initialisation": "MLP on enlarged MNIST, another initialisation",
+            "statistics": "MLP on enlarged MNIST, the test batch's statistics",
+            "damage": "linear model on enlarged MNIST, added loss",
+            "leftover": "models on enlarged MNIST, block averages",
+        },
         {
             "Table 6, MLP without weight decay": input_dimension_tables.table_06,
             "Table 7, MLP with weight decay": input_dimension_tables.table_07,
@@ -144,12 +198,42 @@ CHAPTERS = [
         "06-corruptions",
         common_corruptions,
         COMMON_CORRUPTIONS,
+        {
+            "vgg8": "corruptions of CIFAR-10",
+            "vgg13": "corruptions of CIFAR-10",
+            "wrn": "corruptions of CIFAR-10",
+            "beyond": "corruptions of CIFAR-10, beyond the paper",
+            "on official": "the official files of CIFAR-10-C",
+        },
         {"Table 13, common corruptions of CIFAR-10": common_corruptions_tables.table_13},
         beyond=("on official",),
         prepare=by_corruption,
     ),
-    Chapter("07-spheres", spheres, [spheres_experiments.FIGURE], frame=lambda records, *_: spheres_experiments.frame(records)),
-    Chapter("08-activations", activations, ACTIVATIONS, frame=lambda records, *_: measurements.frame(records)),
+    Chapter(
+        "07-spheres",
+        spheres,
+        [spheres_experiments.FIGURE],
+        {
+            "fails": "training accuracy on adversarial circles",
+            "artefact": "training accuracy on adversarial circles, kinds of averages",
+            "speed": "speed of training on adversarial circles",
+            "noise": "accuracy on noisy points of adversarial circles",
+            "version": "adversarial circles, γ drawn uniformly",
+        },
+        frame=lambda records, *_: spheres_experiments.frame(records),
+    ),
+    Chapter(
+        "08-activations",
+        activations,
+        ACTIVATIONS,
+        {
+            "initially": "activations of two units on MNIST, at initialisation",
+            "suddenness": "activations of two units on MNIST, during training",
+            "in the middle": "activations of two units on MNIST, after 20 epochs",
+            "at the end": "activations of two units on MNIST, at the end of training",
+        },
+        frame=lambda records, *_: measurements.frame(records),
+    ),
 ]
 
 
@@ -157,6 +241,7 @@ CHAPTERS = [
 class Uncovered:
     """What the paper says and no chapter judges, and why."""
 
+    subject: str
     text: str
     source: str
     reason: str
@@ -164,31 +249,37 @@ class Uncovered:
 
 NOT_COVERED = [
     Uncovered(
+        "networks on five data sets",
         "noise and small perturbations cost double-digit percentages with batch norm, on five data sets",
         "abstract",
         "a summary: its parts are judged one by one, and the table of inconsistencies sets their printed sizes beside it",
     ),
     Uncovered(
+        "VGGs on CIFAR-10",
         "without batch norm VGG13 is the deepest VGG that trains, and one of ten seeds of it fails",
         "section 3, Table 4",
         "Table 4 is repeated with the depths and the successful seeds that the paper shows; failures are not searched for",
     ),
     Uncovered(
+        "VGGs on SVHN",
         "on SVHN, VGGs of more than 8 layers did not train without batch norm at the first attempt",
         "appendix A.2, Table 8",
         "not tried: Table 8 has networks with batch norm alone",
     ),
     Uncovered(
+        "classifiers and their boundary",
         "weight decay makes the distances of points to the boundary larger",
         "section 4, Figure 4",
         "a drawing without numbers; chapter 05 draws it from classifiers trained on digits",
     ),
     Uncovered(
+        "the choice of networks",
         "VGG was chosen because it was developed without batch norm",
         "appendix A.1",
         "a reason, nothing to measure",
     ),
     Uncovered(
+        "networks of another paper",
         "the networks behind the theory of input dimension had batch norm",
         "section 4",
         "about the code of another paper; nothing to run",

@@ -66,7 +66,7 @@ class Dashboard:
             if row.chapter != chapter:
                 chapter = row.chapter
                 lines += ["", _title(chapter) if chapter else "not covered", ""]
-            lines.append(f"  {row.text} ({row.source})" + (f": {row.paper}" if row.paper != "–" else ""))
+            lines.append(f"  {row.subject}: {row.text} ({row.source})" + (f": {row.paper}" if row.paper != "–" else ""))
             lines += [f"      {row.reason}"] if row.reason else []
             for scale, found in row.found.items():
                 lines.append(f"      {scale} scale: {' – '.join([found.verdict, *_details(found)])}")
@@ -85,12 +85,13 @@ def _details(found: Found) -> list[str]:
 
 
 def _claim(row: Row) -> str:
-    """What is claimed and where, with the row's own address, the chapter and the command that computes it once more."""
+    """What is claimed about what and where, with the row's own address, the chapter and the command that computes it once more."""
     chapter = f' · <a href="{row.chapter}.html">{escape(_title(row.chapter))}</a>' if row.chapter else ""
     anchor = f'<a class="anchor" href="#{row.anchor}" aria-label="Link to this claim">#</a>'
     commands = "<br>".join(f"<code>{escape(command)}</code>" for command in row.commands)
     again = f"<details><summary>command</summary>{commands}</details>" if commands else ""
-    return f'{escape(row.text)} {anchor}<div class="source">{escape(row.source)}{chapter}</div>{again}'
+    claim = escape(f"{row.subject}: {row.text}")
+    return f'{claim} {anchor}<div class="source">{escape(row.source)}{chapter}</div>{again}'
 
 
 def _found(found: Found) -> str:

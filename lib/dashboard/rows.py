@@ -18,7 +18,7 @@ TABLE, PAPER, BEYOND, UNCOVERED = "table", "claim", "beyond the paper", "not cov
 IN_PART = "reproduced in part"  # of a table, whose numbers are judged one by one
 NOT_JUDGED = "numbers are not judged"  # at the other scales than the paper's
 INCONCLUSIVE = "inconclusive"
-VERDICTS = (verdicts.REPRODUCED, verdicts.DIRECTION, verdicts.NOT_REPRODUCED, INCONCLUSIVE, verdicts.NOT_RUN)
+VERDICTS = (verdicts.REPRODUCED, verdicts.DIRECTION, verdicts.NOT_REPRODUCED, INCONCLUSIVE, NOT_JUDGED, verdicts.NOT_RUN)
 OF_THE_PAPER = re.compile(r"(abstract|section|appendix|footnote|tables?|figures?)\b", re.IGNORECASE)
 
 
@@ -39,13 +39,14 @@ class Found:
 
 @dataclass(frozen=True)
 class Row:
-    """`text` says what is claimed, `source` where, `paper` the paper's own number; `found` by scale; `reason` if it is not covered.
+    """`text` says what is claimed about its `subject`, `source` where, `paper` the paper's own number; `found` by scale; `reason` if it is not covered.
 
     `anchor` is the row's address in the page.
     """
 
     anchor: str
     kind: str
+    subject: str
     text: str
     source: str
     paper: str = "–"
@@ -61,7 +62,7 @@ def rows(scales: Iterable[str] = PUBLISHED) -> list[Row]:
     Raises ValueError where two rows would have one address.
     """
     made = [row for chapter in CHAPTERS for row in _of_chapter(chapter, tuple(scales))]
-    made += [Row(_slug(u.source, u.text), UNCOVERED, u.text, u.source, reason=u.reason) for u in NOT_COVERED]
+    made += [Row(_slug(u.source, u.text), UNCOVERED, u.subject, u.text, u.source, reason=u.reason) for u in NOT_COVERED]
     if twice := [anchor for anchor, count in Counter(row.anchor for row in made).items() if count > 1]:
         raise ValueError(f"several rows have the address {', '.join(twice)}; word their claims differently")
     return made
@@ -78,11 +79,13 @@ def _of_claim(chapter: Chapter, name: str, claim: Claim, results: pd.DataFrame, 
     used = _used(results, arms)
     for scale in scales:
         estimate, verdict = judged(claim, results, scale)
-        found[scale] = Found(number(estimate), verdict, *_made_by(used, scale))
+        verdict = NOT_JUDGED if verdict == verdicts.NOT_RUN and estimate.n else verdict
+        found[scale] = Found(number(estimate), verdict, estimate.n, _devices(used, scale) if estimate.n else "")
     is_the_papers = OF_THE_PAPER.match(claim.source) and name not in chapter.beyond
     return Row(
         anchor=_slug(chapter.number, name, claim.text),
         kind=PAPER if is_the_papers else BEYOND,
+        subject=chapter.subjects[name],
         text=claim.text,
         source=f"{claim.source}; {name}" if name in chapter.beyond else claim.source,
         paper=claim.paper,
@@ -95,7 +98,7 @@ def _of_claim(chapter: Chapter, name: str, claim: Claim, results: pd.DataFrame, 
 def _of_table(chapter: Chapter, title: str, table: Comparison, results: pd.DataFrame, scales: tuple[str, ...]) -> Row:
     """Of a table of the paper: how many of its numbers are reproduced."""
     cells = [(label, column) for label, settings in table.rows.items() for column in table.columns if column.paper(settings)]
-    arms, found = list(table.rows.values()), {}
+    arms, found, (source, _, subject) = list(table.rows.values()), {}, title.partition(", ")
     used = _used(results, arms)
     for scale in scales:
         if scale == "paper":
@@ -103,14 +106,15 @@ def _of_table(chapter: Chapter, title: str, table: Comparison, results: pd.DataF
             right, judged = counts[verdicts.REPRODUCED], len(cells) - counts[verdicts.NOT_RUN]
             verdict = {0: verdicts.NOT_REPRODUCED, len(cells): verdicts.REPRODUCED}.get(right, IN_PART)
             shown = f"{right} of {judged} numbers" if judged else "–"
-            found[scale] = Found(shown, verdict if judged else verdicts.NOT_RUN, *_made_by(used, scale))
+            found[scale] = Found(shown, verdict if judged else verdicts.NOT_RUN, _seeds(used, scale), _devices(used, scale))
         else:
-            found[scale] = Found("–", NOT_JUDGED, *_made_by(used, scale))
+            found[scale] = Found("–", NOT_JUDGED, _seeds(used, scale), _devices(used, scale))
     return Row(
         anchor=_slug(chapter.number, title),
         kind=TABLE,
-        text=f"all numbers of {title}",
-        source=title.partition(",")[0],
+        subject=subject,
+        text=f"all numbers of {source}",
+        source=source,
         paper=f"{len(cells)} numbers",
         chapter=chapter.file,
         commands=_commands(chapter, used, arms),
@@ -118,10 +122,13 @@ def _of_table(chapter: Chapter, title: str, table: Comparison, results: pd.DataF
     )
 
 
-def _made_by(used: pd.DataFrame, scale: str) -> tuple[int, str]:
-    """How many seeds, and on what."""
-    used = used[used["scale"] == scale] if len(used) else used
-    return (used["seed"].nunique(), ", ".join(used["device"].unique())) if len(used) else (0, "")
+def _seeds(used: pd.DataFrame, scale: str) -> int:
+    """Of whatever network of a table."""
+    return used.loc[used["scale"] == scale, "seed"].nunique() if len(used) else 0
+
+
+def _devices(used: pd.DataFrame, scale: str) -> str:
+    return ", ".join(used.loc[used["scale"] == scale, "device"].unique()) if len(used) else ""
 
 
 def _used(results: pd.DataFrame, arms: list[dict]) -> pd.DataFrame:
