@@ -1,7 +1,8 @@
 """Checks for the exercises: they say right, or not yet with a hint, and never the answer.
 
-Each chapter's checks stand in a module of its own. They do not hold the answers either: they test what a right answer does,
-or compare seals. Every check takes any answer whatever, of the wrong type or shape, nan, or a function that raises.
+Each chapter's checks stand in a module of its own. They hardly hold the answers either: nearly all test what a right answer
+does, or compare seals, though whoever reads a test with care can learn from some what is right. Every check takes any answer
+whatever, of the wrong type or shape, nan, or a function that raises.
 """
 
 import functools
@@ -21,7 +22,10 @@ class Hint(Exception):
 
 
 def check(test: Callable[..., None]) -> Callable[..., str]:
-    """The check that says what a test finds: `Hint` where an answer is wrong, else nothing."""
+    """The check that says what a test finds: `Hint` where an answer is wrong, else nothing.
+
+    Whatever else a test raises is due to an answer that it cannot compute with, and is not right yet either.
+    """
 
     @functools.wraps(test)
     def checked(*answers) -> str:
@@ -29,6 +33,8 @@ def check(test: Callable[..., None]) -> Callable[..., str]:
             test(*answers)
         except Hint as hint:
             return not_yet(str(hint))
+        except Exception as error:
+            return not_yet(f"your answer cannot be tried: {type(error).__name__}: {error}")
         return RIGHT
 
     return checked
@@ -49,9 +55,13 @@ def number(answer: object, asked: str = "return one number.") -> float:
     scalar = answer.item() if getattr(answer, "shape", None) == () else answer
     if isinstance(scalar, bool) or not isinstance(scalar, int | float):
         raise Hint(f"your answer is {described(answer)}: {asked}")
-    if not math.isfinite(scalar):
-        raise Hint(f"your answer is {scalar}: {asked} Does something divide by zero, or is a mean taken of nothing?")
-    return float(scalar)
+    try:
+        value = float(scalar)
+    except OverflowError:
+        raise Hint(f"your answer is a whole number of more than 300 digits: {asked}") from None
+    if not math.isfinite(value):
+        raise Hint(f"your answer is {value}: {asked} Does something divide by zero, or is a mean taken of nothing?")
+    return value
 
 
 def described(answer: object) -> str:

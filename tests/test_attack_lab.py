@@ -691,27 +691,30 @@ def test_parameters_are_scale_and_place_alone():
         validate(Lab, {"In": ["# Parameters\nseeds = 3"], "device": "tpu", "seeds": 3})
 
 
-def test_solution_of_the_radius():
+def test_solution_of_the_same_effect():
     namespace = {}
-    exec(solution("attack-lab", "ex-lab-radius"), namespace)
-    assert exercises.check_radius(namespace["radius"]) == RIGHT
+    exec(solution("attack-lab", "ex-lab-same-effect"), namespace)
+    assert exercises.check_same_effect(namespace["l2_epsilon"]) == RIGHT
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
         None,
-        lambda e, d: None,
-        lambda e, d: 1 / 0,
-        lambda e, d: e,
-        lambda e, d: e * d,
-        lambda e, d: 2.8,
-        lambda e, d: float("nan"),
+        lambda e, w: None,
+        lambda e, w: 1 / 0,
+        lambda e, w: e,
+        lambda e, w: e * len(w) ** 0.5,  # the ball that holds the l-inf ball
+        lambda e, w: e * w.count_nonzero() ** 0.5,
+        lambda e, w: e * w.abs().sum(),
+        lambda e, w: e * w.norm(),
+        lambda e, w: -e * w.abs().sum() / w.norm(),
+        lambda e, w: float("nan"),
     ],
-    ids=["unanswered", "nothing", "raises", "epsilon", "l1", "one number", "nan"],
+    ids=["unanswered", "nothing", "raises", "epsilon", "all pixels", "its pixels", "l1", "l2", "sign", "nan"],
 )
-def test_wrong_radii_get_a_hint(wrong):
-    assert exercises.check_radius(wrong).startswith("Not yet. Hint:")
+def test_wrong_lengths_get_a_hint(wrong):
+    assert exercises.check_same_effect(wrong).startswith("Not yet. Hint:")
 
 
 def test_solution_of_the_first_order_guess(lab, capsys):

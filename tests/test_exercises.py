@@ -22,6 +22,9 @@ import torch
 from common import record
 
 from lib import book, editions, exercises, runs
+from lib.attack_lab.exercises import check_predicted
+from lib.fixup.exercises import check_fixup_scale
+from lib.spheres.exercises import check_repair
 
 NOTEBOOKS = [page for page in book.pages() if page.suffix == ".ipynb"]
 CHAPTERS = [page for page in NOTEBOOKS if page.stem[0].isdigit()]
@@ -167,6 +170,12 @@ NO_ANSWERS = {
     "tensor": torch.zeros(2, 7),
     "tensor of nan": torch.full((8,), math.nan),
     "object": object(),
+    "tiny": 1e-300,
+    "large": 1e300,
+    "beyond floats": 10**400,
+    "sparse tensor": torch.zeros(8).to_sparse(),
+    "sparse number": torch.tensor(1.0).to_sparse(),
+    "tensor without values": torch.zeros(8, device="meta"),
 }
 
 
@@ -174,7 +183,7 @@ def raises(*arguments):
     raise ValueError("as a reader's code may")
 
 
-A_RANGE_IS_RIGHT = {"ex-depth-constant"}  # so that one of two answers that are close may be right
+A_RANGE_IS_RIGHT = {"ex-depth-constant"}  # so that an answer that is close, or as large as can be, may be right
 
 
 def close_to(right: object, factor: float = 1.1) -> object:
@@ -244,7 +253,7 @@ def test_anything_else_is_refused_with_a_hint_that_is_not_the_answer(exercise):
         close = [said(exercise, exercise.solution, **{name: close_to(answer, factor)}) for factor in (1.1, 0.9)]
         assert any(printed.startswith(exercises.not_yet("")) for printed in close)
         for kind, wrong in wrong_answers(answer).items():
-            if exercise.label in A_RANGE_IS_RIGHT and kind.startswith("close"):
+            if exercise.label in A_RANGE_IS_RIGHT and (kind.startswith("close") or kind == "large"):
                 continue
             printed = said(exercise, exercise.solution, **{name: wrong})
             assert printed.startswith(exercises.not_yet("")), f"{name}: {kind}"
@@ -257,3 +266,40 @@ def test_anything_else_is_refused_with_a_hint_that_is_not_the_answer(exercise):
 def test_an_answer_of_the_same_kind_is_another():
     assert close_to(True) is False and close_to("a") != "a" and close_to((1.0, {"b": 2})) != (1.0, {"b": 2})
     assert close_to(lambda x: x)(2) != 2 and not torch.equal(close_to(torch.arange(3)), torch.arange(3))
+
+
+REPAIRS = {
+    "a layer more": lambda network, points: network.append(torch.nn.Linear(2, 2)),
+    "a layer without weights more": lambda network, points: network.append(torch.nn.Flatten(0)),
+    "a layer less": lambda network, points: network.pop(-1),
+    "another precision": lambda network, points: network.double(),
+    "no values": lambda network, points: network.to("meta"),
+}
+
+
+@pytest.mark.parametrize("repair", REPAIRS.values(), ids=REPAIRS)
+def test_a_repair_that_changes_the_network_itself_is_refused(repair):
+    assert check_repair(repair).startswith(exercises.not_yet(""))
+
+
+def test_a_network_is_not_changed_by_the_answer_that_gets_it():
+    def spoils(network, x, label):
+        network.pop(-1)
+        return 0.1
+
+    assert check_predicted(spoils).startswith(exercises.not_yet("0.1 is not the smallest"))
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e300])
+def test_weights_beyond_computing_with_are_refused_in_words(scale):
+    said = check_fixup_scale(lambda blocks, layers: scale)
+    assert said.startswith(exercises.not_yet("")) and f"{scale:g}" in said and "nan times" not in said
+
+
+def test_an_answer_that_a_test_cannot_compute_with_is_not_right():
+    @exercises.check
+    def test(answer):
+        return 1 / answer
+
+    assert test(0).startswith(exercises.not_yet("your answer cannot be tried: ZeroDivisionError"))
+    assert test(1) == exercises.RIGHT

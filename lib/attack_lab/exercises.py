@@ -1,5 +1,6 @@
 """Checks for the exercises of the attack lab."""
 
+import copy
 from collections.abc import Callable
 
 import torch
@@ -10,18 +11,27 @@ from lib.exercises import Hint, called, check, number
 
 
 @check
-def check_radius(radius: Callable) -> None:
-    """Exercise 1: `radius(epsilon, pixels)` of the smallest l2 ball that holds the whole l-inf ball."""
-    for epsilon, pixels in ((0.1, 1), (0.1, 4), (0.25, 9), (0.1, 784)):
-        answer = number(called(radius, epsilon, pixels), "return one number, the radius.")
-        farthest = torch.full((pixels,), epsilon, dtype=torch.float64).norm()
-        where = f"with epsilon {epsilon} and {pixels} pixel{'s' if pixels > 1 else ''}"
-        if answer < farthest - 1e-6:
+def check_same_effect(l2_epsilon: Callable) -> None:
+    """Exercise 1: `l2_epsilon(epsilon, w)`, the l2 epsilon that lowers w·x as much as the l-inf epsilon can, for w (D,).
+
+    Tested by what it means: a step of that length along w, and one of epsilon along its signs, do the same.
+    """
+    chance = torch.Generator().manual_seed(0)
+    random = torch.randn(784, generator=chance, dtype=torch.float64)
+    cases = {
+        "one weight of four is not zero": (0.1, torch.tensor([0.0, -3.0, 0.0, 0.0], dtype=torch.float64)),
+        "four weights are of the same size": (0.1, torch.tensor([2.0, -2.0, 2.0, 2.0], dtype=torch.float64)),
+        "of 784 random weights three quarters are zero": (0.25, random.where(torch.arange(784) % 4 == 0, 0)),
+        "784 weights are random": (0.25, random),
+    }
+    for kind, (epsilon, w) in cases.items():
+        answer = number(called(l2_epsilon, epsilon, w.clone()), "return one number, the length.")
+        falls = {"l-inf": float(w @ (epsilon * w.sign())), "l2": float(w @ nn.functional.normalize(w, dim=0)) * answer}
+        if not abs(falls["l2"] - falls["l-inf"]) <= 1e-5 * falls["l-inf"]:
             raise Hint(
-                f"{where}, a ball of radius {answer:.4g} leaves out a corner. How far away is a corner of the l-inf ball?"
+                f"where {kind}, {'less' if falls['l2'] > falls['l-inf'] else 'more'} than {answer:.4g} does what the l-inf attack "
+                "does. In which direction does each attack go, and by how much does w·x fall along it?"
             )
-        if answer > farthest + 1e-6:
-            raise Hint(f"{where}, a smaller radius than {answer:.4g} is enough: no point of the l-inf ball is that far away.")
 
 
 @check
@@ -45,9 +55,11 @@ def check_predicted(predicted_epsilon: Callable) -> None:
         network = models.initialize(network, "default", chance).eval().requires_grad_(False)
         for x in torch.randn(20, 1, 1, 3, 3, generator=chance):
             label = int(network(x).argmax())
-            answer = number(called(predicted_epsilon, network, x.clone(), label), "return one number, the smallest epsilon.")
+            answer = number(
+                called(predicted_epsilon, copy.deepcopy(network), x.clone(), label), "return one number, the smallest epsilon."
+            )
             left = _differences_left(network, x, label, answer)
-            if left.min().abs() > 1e-3 * left.abs().max() + 1e-5:
+            if not (left.isfinite().all() and left.min().abs() <= 1e-3 * left.abs().max() + 1e-5):
                 raise Hint(f"{answer:.4g} is not the smallest epsilon {kind}. {hint}")
 
 

@@ -42,6 +42,12 @@ def check_fixup_scale(fixup_scale: Callable) -> None:
     if not all(scale > 0 for scale in scales.values()):
         raise Hint(f"your function returns {min(scales.values()):g}: return one positive number.")
     changes = {case: change_of_one_step(scale, *case) for case, scale in scales.items()}
+    for (blocks, layers), change in changes.items():
+        if not 0 < change < math.inf:
+            raise Hint(
+                f"with a scale of {scales[blocks, layers]:.3g}, {blocks} blocks and {layers} layers in each, a step of SGD moves the "
+                f"output by {change:g} times the learning rate: such weights are far too {'small' if change == 0 else 'large'}."
+            )
     for (fewer, layers), (more, same) in pairwise(cases):
         ratio = changes[more, same] / changes[fewer, layers]
         if layers == same and not math.isclose(ratio, 1, rel_tol=1e-3):
