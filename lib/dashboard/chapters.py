@@ -273,6 +273,12 @@ NOT_COVERED = [
         "a drawing without numbers; chapter 05 draws it from classifiers trained on digits",
     ),
     Uncovered(
+        "WRN-28-10 on corrupted images",
+        "accuracies on noise differ more from seed to seed with batch norm",
+        "appendix C, Table 13",
+        "shown, not judged: five seeds of each kind are too few to compare two spreads",
+    ),
+    Uncovered(
         "the choice of networks",
         "VGG was chosen because it was developed without batch norm",
         "appendix A.1",
