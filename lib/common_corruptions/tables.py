@@ -139,7 +139,7 @@ def relative_mce(networks: dict, reference: dict, corruptions: Sequence[str], *,
             (100 - accuracy(networks, (name,), by_batch=by_batch)(get)) / (100 - accuracy(reference, (name,))(get))
             for name in corruptions
         ]
-        return 100 * sum(ratios) / len(ratios)
+        return 100 * (sum(ratios) / len(corruptions))
 
     return measure
 
