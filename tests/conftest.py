@@ -11,6 +11,8 @@ from hypothesis import settings
 os.environ["BATCHNORM_RUNS"] = tempfile.mkdtemp(prefix="batchnorm-runs-")
 atexit.register(shutil.rmtree, os.environ["BATCHNORM_RUNS"], ignore_errors=True)
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of kernels and other processes too: see below
+
 import matplotlib  # noqa: E402
 
 matplotlib.use("Agg")
