@@ -6,7 +6,7 @@ The paper's "Fixup" stands beside both readings of it: what its code very probab
 
 import pandas as pd
 
-from lib.claims import Claim, effect, equality, minus, number
+from lib.claims import Claim, difference, effect, equality, minus, number
 from lib.empirical_results.claims import accuracy, strong
 from lib.empirical_results.experiments import BIM, BIM_L2, CLEAN, EMPIRICAL_SCALES, NOISE, NOISE_AS_PRINTED
 from lib.evaluate import Evaluation
@@ -56,10 +56,6 @@ def on_shift(evaluation: Evaluation, arm: dict) -> Measure:
         return next((values for values in found if len(values)), pd.Series(dtype=float))
 
     return measure
-
-
-def difference(first: Measure, second: Measure) -> Measure:
-    return lambda get: first(get) - second(get)
 
 
 def gain(evaluation: Evaluation, norm: str = AS_RUN, normalization: str = NORMALIZATION, on=on_test) -> Measure:
