@@ -20,10 +20,10 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from lib.claims import Claim, direction, effect, equality, number
+from lib.claims import Claim, effect, equality, number, positive
 from lib.common_corruptions.experiments import EXPERIMENT_OF, GENERATED, OFFICIAL, metric
 from lib.corruptions import CATEGORIES, CORRUPTIONS
-from lib.paper import Reported, stated
+from lib.paper import stated
 from lib.report import Measure
 
 PRINTED = {  # as the paper writes them in Table 13 and its text
@@ -91,11 +91,6 @@ def _top_five(model: str, corrupted: str) -> Measure:
     return lambda get: five(get) - others(get)
 
 
-def sign(words: str) -> Reported:
-    """For a statement without a number: what counts is that the effect is positive."""
-    return Reported(1.0, None, "percent_points", words)
-
-
 def _gaps(model: str, names: Iterable[str], corrupted: str) -> list[Claim]:
     return [
         Claim(
@@ -134,7 +129,7 @@ def vgg8(corrupted: str) -> list[Claim]:
             f"(mean of the five - mean of the other {len(averaged(corrupted)) - len(TOP_FIVE)})",
             "appendix C, Table 13",
             measure=_top_five("vgg8", corrupted),
-            **direction(sign("the five largest")),
+            **positive("the five largest"),
         ),
     ]
 
@@ -227,31 +222,31 @@ def beyond(corrupted: str, model: str = "vgg8") -> list[Claim]:
             f"{name}: batch norm costs accuracy on fog",
             "ours: the paper does not mention fog",
             measure=gap(model, ("fog",), corrupted),
-            **direction(sign("–")),
+            **positive("–"),
         ),
         Claim(
             f"{name}: with the statistics of the corrupted batch, batch norm costs less on noise",
             "Schneider et al. 2020, Nado et al. 2020, for ImageNet-C",
             measure=lambda get: before(get) - after(get),
-            **direction(sign("less")),
+            **positive("less"),
         ),
         Claim(
             f"{name}: at least half of the cost on noise disappears so (half the cost - what is left)",
             "ours",
             measure=lambda get: before(get) / 2 - after(get),
-            **direction(sign("half")),
+            **positive("half"),
         ),
         Claim(
             f"{name}: in the mean over {in_all(corrupted)}, batch norm is then the better choice (with it - without)",
             "ours",
             measure=lambda get: -adapted(get),
-            **direction(sign("better")),
+            **positive("better"),
         ),
         Claim(
             f"{name}: and it is better than by its running averages",
             "Schneider et al. 2020, Nado et al. 2020, for ImageNet-C",
             measure=lambda get: everywhere(get) - adapted(get),
-            **direction(sign("better")),
+            **positive("better"),
         ),
     ]
 
