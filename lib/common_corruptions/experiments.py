@@ -32,8 +32,8 @@ def table_13(scale: str, seeds: int | None = None, epochs: int | None = None) ->
 
 def table_13_official(scale: str, seeds: int | None = None, epochs: int | None = None) -> list[Trial]:
     """The same networks on the official files; none at the quick scale, whose networks know no objects."""
-    networks = [] if scale == "quick" else _networks(scale, seeds, epochs)
-    return [_tested(trial, "cifar10-c", FIRST.get(scale)) for trial in networks]
+    networks = _networks(scale, seeds, epochs)
+    return [] if scale == "quick" else [_tested(trial, "cifar10-c", FIRST.get(scale)) for trial in networks]
 
 
 def _networks(scale: str, seeds: int | None, epochs: int | None) -> list[Trial]:

@@ -81,7 +81,7 @@ def figure_02(scale: str, seeds: int | None = None, epochs: int | None = None) -
 
 
 def figure_03(scale: str, seeds: int | None = None, epochs: int | None = None) -> list[Trial]:
-    """Figure 3b: networks trained for four times as many `epochs`."""
+    """Figure 3b: networks trained for four times as many `epochs`, the number that Figure 2 has."""
     s = depth_scale(scale)
     return _grid(scale, s.longer, LONGER * (epochs or s.epochs), seeds)
 
