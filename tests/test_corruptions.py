@@ -112,15 +112,21 @@ def test_zooms_are_as_many_as_the_originals_arange_gives(monkeypatch):
 
 
 @pytest.mark.parametrize("size", [1, 7])
-@pytest.mark.parametrize("operation", [linear.dense, linear.separable])
-def test_linear_maps_are_exact(operation, size):
+@pytest.mark.parametrize(
+    "operation, weights, digits",
+    [
+        (linear.dense, linear.zooms(1.06), linear.ONE_PASS),
+        (linear.correlated, linear.disk(1.5, 0.1), linear.ONE_PASS),
+        (linear.separable, linear.gaussian(0.7), 2 * linear.TWO_PASSES),
+    ],
+    ids=["dense", "correlated", "separable"],
+)
+def test_linear_maps_are_exact(operation, weights, digits, size):
     """To the last bit, as integers are: neither the order of summation nor the size of a batch can matter."""
-    matrix = linear.disk(1.5, 0.1) if operation is linear.dense else linear.gaussian(0.7)
-    digits = linear.ONE_PASS if operation is linear.dense else 2 * linear.TWO_PASSES
     images = photographs(8)
-    scaled = operation(images[:size], matrix) * 2.0**digits
+    scaled = operation(images[:size], weights) * 2.0**digits
     assert torch.equal(scaled, scaled.round()) and scaled.max() < 2**53
-    assert torch.equal(operation(images, matrix)[:size], operation(images[:size], matrix))
+    assert torch.equal(operation(images, weights)[:size], operation(images[:size], weights))
 
 
 # --- Chance ------------------------------------------------------------------------------------------------------------

@@ -3,11 +3,10 @@
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from lib.corruptions.chance import Chance
 from lib.corruptions.grey import truncated
-from lib.corruptions.linear import SIZE, dense, disk, gaussian, rounded, separable, zooms
+from lib.corruptions.linear import SIZE, correlated, dense, disk, gaussian, rounded, separable, shifted, zooms
 
 
 def gaussian_blur(images: Tensor, severity: int, chance: Chance) -> Tensor:
@@ -36,7 +35,7 @@ def glass_blur(images: Tensor, severity: int, chance: Chance) -> Tensor:
 def defocus_blur(images: Tensor, severity: int, chance: Chance) -> Tensor:
     """A disk of this radius, itself blurred, as a lens out of focus. Source: `defocus_blur` of make_cifar_c.py."""
     radius, alias_blur = ((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1, 0.2), (1.5, 0.1))[severity - 1]
-    return dense(images, disk(radius, alias_blur))
+    return correlated(images, disk(radius, alias_blur))
 
 
 def zoom_blur(images: Tensor, severity: int, chance: Chance) -> Tensor:
@@ -68,18 +67,11 @@ def along_line(images: Tensor, radius: int, sigma: float, angles: list[float]) -
     direction = np.deg2rad(angles)[:, None]
     x, y = (np.ceil(steps * axis(direction) - 0.5).astype(int) for axis in (np.cos, np.sin))  # (N, steps)
     reach = steps[-1]
-    padded = F.pad(images.double(), (reach,) * 4, mode="replicate")
-    # Few of the lines of pixels differ: images of one line are blurred together.
-    lines, which = np.unique(np.stack([x, y], -1), axis=0, return_inverse=True)
-    blurred = torch.zeros_like(images, dtype=torch.float64)
-    for number, line in enumerate(lines):
-        members = torch.from_numpy(np.flatnonzero(which == number)).to(images.device)
-        own, total = padded[members], 0.0
-        for weight, (right, down) in zip(weights, line, strict=True):
-            if weight:
-                top, left = reach + down, reach + right
-                total = total + weight * own[..., top : top + SIZE, left : left + SIZE]
-        blurred[members] = total
+    seen = shifted(images, reach, "replicate")
+    image, blurred = torch.arange(len(images)), torch.zeros_like(images, dtype=torch.float64)
+    for weight, down, right in zip(weights, torch.from_numpy(reach + y.T), torch.from_numpy(reach + x.T), strict=True):
+        if weight:
+            blurred.add_(seen[image, :, down, right], alpha=weight)
     return blurred
 
 

@@ -1,4 +1,4 @@
-"""Blurs and zooms as matrices over the pixels, computed without rounding.
+"""Blurs and zooms as matrices or kernels over the pixels, computed without rounding.
 
 What a filter of a library does to an image is read off by filtering unit images. The weights are rounded to a few binary
 digits, few enough for every sum with 8-bit grey levels to be exact in float64: neither the order of summation, and with it
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 from torch import Tensor
+from torch.nn import functional as F
 
 SIZE = 32  # pixels a side
 ONE_PASS, TWO_PASSES = 40, 22  # binary digits of a weight: 8 + 40 and 8 + 2 * 22 are fewer than the 53 of float64
@@ -37,6 +38,23 @@ def separable(images: Tensor, matrix: Tensor) -> Tensor:
 def dense(images: Tensor, matrix: Tensor) -> Tensor:
     """The matrix (1024, 1024) over all pixels of (…, 32, 32): float64 of the same shape."""
     return (images.flatten(-2).double() @ matrix.to(images.device).T).view(images.shape)
+
+
+def correlated(images: Tensor, kernel: Tensor) -> Tensor:
+    """The kernel (K, K) over (N, C, 32, 32), mirrored at border pixels: float64 of the same shape."""
+    reach, total = len(kernel) // 2, torch.zeros_like(images, dtype=torch.float64)
+    seen = shifted(images, reach, "reflect")
+    for (down, right), weight in np.ndenumerate(kernel.numpy()):
+        total.add_(seen[:, :, down, right], alpha=weight)
+    return total
+
+
+def shifted(images: Tensor, reach: int, mode: str) -> Tensor:
+    """What lies y below and x right of each pixel, at [:, :, reach + y, reach + x]: (N, C, 32, 32) → float64 (N, C, K, K, 32, 32).
+
+    K is 2 * reach + 1. A view of the images, padded as `torch.nn.functional.pad` does in this `mode`.
+    """
+    return F.pad(images.double(), (reach,) * 4, mode=mode).unfold(2, SIZE, 1).unfold(3, SIZE, 1)
 
 
 @functools.cache
@@ -80,13 +98,13 @@ def zooms(stop: float) -> Tensor:
 
 @functools.cache
 def disk(radius: float, alias_blur: float) -> Tensor:
-    """For `dense`: a disk, blurred by a 3x3 Gaussian against aliasing; the image is mirrored at its border pixels."""
+    """For `correlated`: a disk, blurred by a 3x3 Gaussian against aliasing, without the zeros around it."""
     y, x = np.mgrid[-8:9, -8:9]
     flat = (x**2 + y**2 <= radius**2).astype(np.float32)
     kernel = cv2.GaussianBlur(flat / flat.sum(), ksize=(3, 3), sigmaX=alias_blur)
-    units = np.eye(SIZE**2).reshape(-1, SIZE, SIZE)
-    seen = ndimage.correlate(units, kernel[None].astype(float), mode="mirror")  # pixel, by the unit image it looks at
-    return rounded(seen.reshape(SIZE**2, SIZE**2).T, ONE_PASS)
+    zeros = 8 - abs(np.argwhere(kernel) - 8).max()
+    kernel = kernel[zeros : 17 - zeros, zeros : 17 - zeros].astype(float)
+    return rounded(kernel.flatten(), ONE_PASS).view(kernel.shape)
 
 
 def _of_lines(operation: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

@@ -1,7 +1,5 @@
 """Weather. The constants of each are those of `make_cifar_c.py` (see the package), but for the texture of frost."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import cv2
 import numpy as np
 import torch
@@ -136,8 +134,7 @@ def _drops(layer: Tensor) -> Tensor:
 
     Image by image through OpenCV, on the CPU. Without any water the original divides by zero; here nothing is added.
     """
-    with ThreadPoolExecutor() as pool:
-        shaded = list(pool.map(_shaded, layer[:, 0].cpu().numpy()))
+    shaded = [_shaded(picture) for picture in layer[:, 0].cpu().numpy()]
     drops = torch.from_numpy(np.stack(shaded))[:, None].to(layer.device)
     return drops / drops.amax((2, 3), keepdim=True).clamp(min=1)
 
