@@ -1,8 +1,5 @@
 """The pictures of chapter 01."""
 
-import base64
-import io
-
 import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,6 +14,7 @@ from lib.batch_norm import circles
 from lib.batch_norm.claims import at, deep
 from lib.batch_norm.gradients import BATCH_SIZES, FIRST, LAST
 from lib.verdicts import Estimate
+from lib.widgets import LiveFigure
 
 BLUE, ORANGE = "#00527a", "#c25a00"
 CLASSES = (("inner circle", BLUE, "o"), ("outer circle", ORANGE, "^"))
@@ -129,13 +127,11 @@ def gradient_growth(results: pd.DataFrame, scale: str, moments: dict[int, torch.
     return figure
 
 
-class Explorer:
+class Explorer(LiveFigure):
     """The circles at any layer: with sliders in a live notebook, as a picture of some layers in a page."""
 
     def __init__(self, layers: tuple[int, ...] = (1, 5, 20, 31), seed: int = 0):
-        self.still = circles_panels("batch", seed, layers)
-        self.alt = f"Two mini-batches of two circles at layers {', '.join(map(str, layers))} of a network with batch norm."
-        self.live = ipywidgets.interactive(
+        live = ipywidgets.interactive(
             _explore,
             layer=ipywidgets.IntSlider(layers[0], min(circles.LAYERS), max(circles.LAYERS), continuous_update=False),
             batch_norm=ipywidgets.Checkbox(True, description="batch norm"),
@@ -145,13 +141,8 @@ class Explorer:
             ),
             seed=ipywidgets.IntSlider(seed, 0, 50, continuous_update=False),
         )
-
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        picture = io.BytesIO()
-        self.still.savefig(picture, format="png", dpi=100)
-        source = base64.b64encode(picture.getvalue()).decode()
-        html = f'<img src="data:image/png;base64,{source}" alt="{self.alt}" style="max-width: 100%">'
-        return self.live._repr_mimebundle_() | {"text/html": html, "text/plain": self.alt}
+        alt = f"Two mini-batches of two circles at layers {', '.join(map(str, layers))} of a network with batch norm."
+        super().__init__(live, circles_panels("batch", seed, layers), alt)
 
 
 def _explore(layer: int, batch_norm: bool, stretched: bool, batch_size: int, seed: int) -> None:

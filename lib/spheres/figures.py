@@ -1,8 +1,5 @@
 """The pictures of chapter 07."""
 
-import base64
-import io
-
 import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,6 +16,7 @@ from lib.spheres.experiments import FAST, SLOW
 from lib.spheres.points import EXTENT, unpacked
 from lib.spheres.tables import NETWORKS
 from lib.spheres.training import GAMMAS
+from lib.widgets import LiveFigure
 
 BLUE, ORANGE, GREEN, PURPLE, BLACK = "#00527a", "#c25a00", "#1a7a3c", "#7a3b9e", "#222222"
 STYLES = {  # colour, line, marker
@@ -136,27 +134,27 @@ def _map(axis: Axes, results: pd.DataFrame, scale: str, statistics: str, lr: flo
     axis.set(xticks=[], yticks=[], aspect="equal")
 
 
-class Explorer:
+class Explorer(LiveFigure):
     """The decisions of every network at each epoch with a map: with controls in a live notebook, as a picture in a page."""
 
     def __init__(self, results: pd.DataFrame, scale: str):
         self.results, self.scale = results, scale
         rates = [lr for lr in (FAST, SLOW) if _mapped(results, scale, lr)]
-        self.rate = rates[-1]
-        self.still = maps(results, scale, self.rate)
-        epochs = ", ".join(map(str, _mapped(results, scale, self.rate)))
-        self.alt = (
-            f"Decisions at η = {self.rate:g} after epochs {epochs}: without batch norm, and with it with exponential and "
-            "cumulative averages. Hatched: taken for the outer circle."
+        slow = rates[-1]
+        epochs = _mapped(results, scale, slow)
+        alt = (
+            f"Decisions at η = {slow:g} after epochs {', '.join(map(str, epochs))}: without batch norm, and with it with "
+            "exponential and cumulative averages. Hatched: taken for the outer circle."
         )
         chosen = results[results["scale"] == scale]
-        self.live = ipywidgets.interactive(
+        live = ipywidgets.interactive(
             self._draw,
-            lr=ipywidgets.ToggleButtons(options=rates, value=self.rate, description="η"),
+            lr=ipywidgets.ToggleButtons(options=rates, value=slow, description="η"),
             network=ipywidgets.Dropdown(options={label: statistics for statistics, (_, label) in NETWORKS.items()}),
-            epoch=ipywidgets.SelectionSlider(options=_mapped(results, scale, self.rate), continuous_update=False),
+            epoch=ipywidgets.SelectionSlider(options=epochs, continuous_update=False),
             seed=ipywidgets.IntSlider(0, int(chosen["seed"].min()), int(chosen["seed"].max()), continuous_update=False),
         )
+        super().__init__(live, maps(results, scale, slow), alt)
 
     def _draw(self, lr: float, network: str, epoch: int, seed: int) -> None:
         figure, axis = plt.subplots(figsize=(4.5, 4.5), layout="constrained")
@@ -165,10 +163,3 @@ class Explorer:
         axis.set_title(f"{accuracy[seed]:.1f} % of the training points are right", fontsize="medium")
         plt.close(figure)
         display(figure)
-
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        picture = io.BytesIO()
-        self.still.savefig(picture, format="png", dpi=100)
-        source = base64.b64encode(picture.getvalue()).decode()
-        html = f'<img src="data:image/png;base64,{source}" alt="{self.alt}" style="max-width: 100%">'
-        return self.live._repr_mimebundle_() | {"text/html": html, "text/plain": self.alt}
