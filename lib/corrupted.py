@@ -27,7 +27,7 @@ import scipy
 import torch
 
 from lib.corruptions import CORRUPTIONS, SEVERITIES, corrupt
-from lib.sources import DataError, read
+from lib.sources import DataError, read, read_array
 
 ADDRESS = "https://zenodo.org/record/2535967/files/CIFAR-10-C.tar"
 MD5 = "56bf5dcef84df0e2308c6dcbcbbd8499"  # of the 2.9 GB, as Zenodo lists it
@@ -72,8 +72,8 @@ class Corrupted:
             raise DataError(f"{self.name} has no training images; allowed split: test")
         folder = _generated(self.base, self.corruption, root) if self.generated else _official(self.corruption, root)
         remedy = f"Delete {folder} and run again"
-        labels = _array(folder / "labels.npy", remedy)
-        images = _array(folder / f"{self.corruption}.npy", remedy)
+        labels = read_array(folder / "labels.npy", remedy, "r")
+        images = read_array(folder / f"{self.corruption}.npy", remedy, "r")
         count, rest = divmod(len(labels), len(SEVERITIES))
         if labels.ndim != 1 or rest or not self.generated and count != OFFICIAL_IMAGES:
             expected = f"five times the labels of the {'test set' if self.generated else f'{OFFICIAL_IMAGES} images'}"
@@ -116,19 +116,6 @@ def _labels_of_archive(root: Path) -> np.ndarray | None:
         return np.array(CIFAR10(str(root), train=False, download=False).targets)
     except RuntimeError:  # not there, or not whole
         return None
-
-
-def _array(path: Path, remedy: str) -> np.ndarray:
-    """uint8, mapped into memory."""
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError as error:
-        raise DataError(f"{path} is missing. {remedy}") from error
-    except (ValueError, EOFError, OSError) as error:
-        raise DataError(f"{path} is truncated or not a NumPy array file ({error}). {remedy}") from error
-    if array.dtype != np.uint8:
-        raise DataError(f"{path} has dtype {array.dtype}, expected uint8. {remedy}")
-    return array
 
 
 def _official(corruption: str, root: Path) -> Path:

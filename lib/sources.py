@@ -100,6 +100,21 @@ def read(name: str, split: str, root: Path) -> tuple[np.ndarray | ImageFiles, np
     return images, labels
 
 
+def read_array(path: Path, remedy: str, mmap_mode: str | None = None) -> np.ndarray:
+    """A uint8 array of a NumPy file. Raises DataError, which ends with `remedy`, where there is none or another one."""
+    try:
+        array = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
+        if not isinstance(array, np.ndarray):
+            raise ValueError("it is an archive of several arrays")
+    except FileNotFoundError as error:
+        raise DataError(f"{path} is missing. {remedy}") from error
+    except (ValueError, EOFError, OSError) as error:
+        raise DataError(f"{path} is truncated or not a NumPy array file ({error}). {remedy}") from error
+    if array.dtype != np.uint8:
+        raise DataError(f"{path} has dtype {array.dtype}, expected uint8. {remedy}")
+    return array
+
+
 def _folder(name: str, split: str, root: Path) -> tuple[np.ndarray, np.ndarray]:
     folder = root / name
     if not folder.is_dir():
@@ -107,21 +122,8 @@ def _folder(name: str, split: str, root: Path) -> tuple[np.ndarray, np.ndarray]:
             f"unknown data set {name!r}: it is neither built in ({', '.join(BUILT_IN)}) nor a folder {folder}. "
             f"Its arrays belong there as {{train,test}}-{{images,labels}}.npy; another root: set BATCHNORM_DATA."
         )
-    arrays = []
-    for kind in ("images", "labels"):
-        path = folder / f"{split}-{kind}.npy"
-        try:
-            array = np.load(path, allow_pickle=False)
-            if not isinstance(array, np.ndarray):
-                raise ValueError("it is an archive of several arrays")
-        except FileNotFoundError as error:
-            raise DataError(f"data set {name!r} has no {split} {kind}: {path} is missing") from error
-        except (ValueError, EOFError, OSError) as error:
-            raise DataError(f"{path} is truncated or not a NumPy array file ({error}); write it again") from error
-        if array.dtype != np.uint8:
-            raise DataError(f"{path} has dtype {array.dtype}, expected uint8")
-        arrays.append(array)
-    images, labels = arrays
+    remedy = f"Data set {name!r} needs it: write it again"
+    images, labels = (read_array(folder / f"{split}-{kind}.npy", remedy) for kind in ("images", "labels"))
     grey, colour = images.ndim == 3, images.ndim == 4 and images.shape[-1] in (1, 3)
     if not (grey or colour):
         raise DataError(f"{folder}: images have shape {images.shape}, expected (N, H, W) or (N, H, W, 1 or 3)")
