@@ -46,17 +46,27 @@ def _path(value: Any) -> Any:
 Count = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(no_truth_value), BeforeValidator(literal)]
 
 
-class Parameters(BaseModel):
-    """What every chapter has. The description of a field is what its error message says is allowed."""
+class Repeated(BaseModel):
+    """What every chapter with a result has. The description of a field is what its error message says is allowed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     scale: Literal[SCALES] = Field("quick", description=", ".join(SCALES))
     seeds: Count = Field(None, description="a whole number from 1, or None for as many as the scale has")
+
+
+class OnDevice(Repeated):
+    """What a chapter has besides if it computes on a device of choice."""
+
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
+
+
+class Parameters(OnDevice):
+    """What a chapter has besides if it trains networks on data sets, as trials."""
+
     epochs: Count = Field(
         None, description="a whole number from 1, or None for as many as the scale has; None alone at the paper scale"
     )
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
     data_root: Annotated[str | None, BeforeValidator(_path)] = Field(
         None, description="the folder of the data sets, or None for $BATCHNORM_DATA or the user's cache"
     )
@@ -71,7 +81,7 @@ class Parameters(BaseModel):
         return epochs
 
 
-def validate(schema: type[Parameters], namespace: dict[str, Any]) -> Parameters:
+def validate(schema: type[BaseModel], namespace: dict[str, Any]) -> BaseModel:
     """The chapter's parameters out of its namespace (`globals()`), converted and checked against `schema`.
 
     Raises ParameterError for all that is wrong at once.
@@ -92,7 +102,7 @@ def _injected(namespace: dict[str, Any]) -> list[str]:
     return [target.id for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
 
 
-def _problem(schema: type[Parameters], name: str, value: Any) -> str:
+def _problem(schema: type[BaseModel], name: str, value: Any) -> str:
     if name in schema.model_fields:
         return f"- {name} = {value!r}: allowed is {schema.model_fields[name].description}"
     close = difflib.get_close_matches(name, schema.model_fields, n=1)

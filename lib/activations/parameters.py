@@ -1,16 +1,7 @@
 """The parameters of chapter 08."""
 
-from typing import Literal
-
-from pydantic import BaseModel
-
-from lib.parameters import Count, Parameters
-from lib.trials import SCALES
+from lib.parameters import OnDevice
 
 
-class Activations(BaseModel):
-    model_config = Parameters.model_config
-
-    scale: Literal[SCALES] = Parameters.model_fields["scale"]
-    seeds: Count = Parameters.model_fields["seeds"]
-    device: str = Parameters.model_fields["device"]
+class Activations(OnDevice):
+    """Its data set and epochs follow from the scale: the pictures are of MNIST."""

@@ -1,16 +1,7 @@
-"""The parameters of chapter 07: its points are drawn, so there is no data set, and its networks are small."""
+"""The parameters of chapter 07."""
 
-from typing import Literal
-
-from pydantic import BaseModel, Field
-
-from lib.parameters import Count, Parameters
-from lib.trials import SCALES
+from lib.parameters import OnDevice
 
 
-class Spheres(BaseModel):
-    model_config = Parameters.model_config
-
-    scale: Literal[SCALES] = Field("quick", description=", ".join(SCALES))
-    seeds: Count = Field(None, description="a whole number from 1, or None for as many as the scale has")
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
+class Spheres(OnDevice):
+    """Its points are drawn, so that there is no data set, and its networks are small."""
