@@ -120,13 +120,20 @@ def status() -> None:
 
 @main.command()
 @click.option("--scale", type=click.Choice(SCALES), help="One scale alone.  [default: those that are published]")
-def claims(scale: str | None) -> None:
-    """What became of every claim of the paper, by the published records; at the quick scale by those finished here."""
+@click.option("--headlines", is_flag=True, help="The headline claims alone.")
+def claims(scale: str | None, headlines: bool) -> None:
+    """What became of every claim of the paper, by the published records; at the quick scale by those finished here.
+
+    A star marks the headline claims.
+    """
     from lib.dashboard import page, rows  # the modules of all chapters take a second, and only this command needs them
 
     collected = rows.rows([scale] if scale else rows.PUBLISHED)
-    click.echo(page.Dashboard(collected).text() + "\n")
-    click.echo(rows.summary(collected, "", "").rows.to_string(index=False))
+    shown = [row for row in collected if row.headline] if headlines else collected
+    click.echo(page.Dashboard(shown).text() + "\n")
+    click.echo(rows.summary_of_headlines(collected, "", "").rows.to_string(index=False))
+    if not headlines:
+        click.echo("\n" + rows.summary(collected, "", "").rows.to_string(index=False))
 
 
 @main.command()

@@ -13,7 +13,8 @@ from bs4 import BeautifulSoup, Tag
 
 NAME = "whole-book.html"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-ONLY_ON_SCREEN = "a.headerlink, .api-source, details.origin"  # links to one's own place; what is too long for paper
+# Links to one's own place; what is too long for paper; filters that would hide rows.
+ONLY_ON_SCREEN = "a.headerlink, .api-source, details.origin, .dashboard > form, .dashboard > script"
 
 
 class PrintError(RuntimeError):

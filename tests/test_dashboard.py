@@ -15,6 +15,7 @@ from lib import __main__ as cli
 from lib import book, store, verdicts
 from lib.dashboard import rows
 from lib.dashboard.chapters import CHAPTERS, Chapter
+from lib.dashboard.headlines import HEADLINES
 from lib.dashboard.page import Dashboard
 from lib.dashboard.rows import BEYOND, IN_PART, PAPER, TABLE, UNCOVERED, VERDICTS
 from lib.experiments import EXPERIMENTS, MEASURED
@@ -40,17 +41,42 @@ def chapter(monkeypatch):
         "05-input-dimension", input_dimension, ["table-06"], subjects, {"Table 6, MLP": input_dimension_tables.table_06}
     )
     monkeypatch.setattr(rows, "CHAPTERS", [one])
+    monkeypatch.setattr(rows, "HEADLINES", ["05 Table 6, MLP", "05 batch norm: 28 px: batch norm costs accuracy under BIM"])
     return one
 
 
-def test_every_table_and_figure_of_the_paper_has_a_row(published):
-    places = " ".join(row.source for row in published if row.kind != BEYOND)
+@pytest.mark.parametrize("headlines_alone", [False, True])
+def test_every_table_and_figure_of_the_paper_has_a_row(published, headlines_alone):
+    places = " ".join(row.source for row in published if row.kind != BEYOND and row.headline >= headlines_alone)
     named = {
         f"{kind} {number}"
         for kind, numbers in re.findall(r"(Table|Figure)s? (\d+(?:(?:, | and )\d+)*)", places)
         for number in re.findall(r"\d+", numbers)
     }
     assert named >= {f"Table {number}" for number in range(1, 14)} | {f"Figure {number}" for number in range(1, 8)}
+
+
+def test_the_headlines_are_about_forty_statements_of_all_parts_of_the_paper(published):
+    headlines = [row for row in published if row.headline]
+    assert 35 <= len(headlines) == len(HEADLINES) <= 45
+    assert not any(row.kind == BEYOND for row in headlines)
+    assert {row.chapter for row in headlines} == {one.file for one in CHAPTERS} | {""}
+    places = " ".join(row.source for row in headlines)
+    parts = ["abstract", *(f"section {number}" for number in (2, 3, 4)), *(f"appendix {letter}" for letter in "ABCDE")]
+    assert [part for part in parts if part not in places] == []
+
+
+def test_a_headline_names_all_numbers_of_its_table(published):
+    whole = {row.source for row in published if row.kind == TABLE and row.headline}
+    assert whole == {f"Table {number}" for number in range(1, 14)}
+
+
+@pytest.mark.parametrize("scales", [["paper"], ["laptop"], ["quick"]])
+def test_a_headline_that_names_no_row_is_refused_at_every_scale(monkeypatch, chapter, scales):
+    assert rows.rows(scales)
+    monkeypatch.setattr(rows, "HEADLINES", [*rows.HEADLINES, "05 batch norm: 28 px: batch norm costs nothing"])
+    with pytest.raises(ValueError, match="no row has the headline 05 batch norm: 28 px: batch norm costs nothing"):
+        rows.rows(scales)
 
 
 def test_every_claim_of_every_chapter_has_a_row(published):
@@ -135,6 +161,7 @@ def test_a_chapter_is_judged_as_soon_as_it_has_records(monkeypatch, one):
 
     monkeypatch.setattr(store, "published", made_up)
     monkeypatch.setattr(rows, "CHAPTERS", [one])
+    monkeypatch.setattr(rows, "HEADLINES", [])
     found = Counter(row.found["laptop"].kind for row in rows.rows() if row.kind in (PAPER, BEYOND))
     assert found[verdicts.DIRECTION] >= 3 and not found[verdicts.REPRODUCED]
 
@@ -177,6 +204,17 @@ def test_the_summary_adds_up(published):
     assert shown.loc[verdicts.REPRODUCED, "claims of the paper, paper scale"] == reproduced
 
 
+def test_the_summary_of_the_headlines_adds_up(published):
+    shown = rows.summary_of_headlines(published, "tab-x", "Caption.").rows.set_index("verdict")
+    assert len(shown.columns) == 2 and (shown.loc["all"] == shown.drop("all").sum()).all()
+    headlines = [row for row in published if row.headline]
+    assert set(shown.loc["all"]) == {len(headlines)}
+    for verdict in (IN_PART, verdicts.NOT_REPRODUCED):
+        counted = sum(row.found["paper"].kind == verdict for row in headlines if row.found)
+        assert shown.loc[verdict, "headline claims, paper scale"] == counted
+    assert set(shown.loc[UNCOVERED]) == {sum(row.kind == UNCOVERED for row in headlines)} != {0}
+
+
 def test_small_scales_support_a_direction_at_most(published):
     assert not any(row.found["laptop"].verdict == verdicts.REPRODUCED for row in published if row.kind in (PAPER, BEYOND))
 
@@ -202,6 +240,7 @@ def test_the_page_is_complete_without_its_script(soup, published):
         assert text.startswith(f"{row.subject}: {row.text}") and row.source in text
         for said in [row.reason] if row.kind == UNCOVERED else [found.verdict for found in row.found.values()]:
             assert said in text
+        assert ("headline claim" in tr.select_one(".source").get_text()) == row.headline
 
 
 def test_the_page_may_stand_in_markdown(published):
@@ -223,42 +262,78 @@ def test_what_has_no_trials_names_its_chapter():
 
 
 @pytest.fixture
-def opened(published, browser, tmp_path):  # noqa: F811
-    """The table in a page of its own, opened from disk."""
+def address(published, tmp_path):
+    """Of the table in a page of its own, on disk."""
     (tmp_path / "book").mkdir()
     shutil.copytree(book.ROOT / "book" / "_static", tmp_path / "_static")
     path = tmp_path / "book" / "claims.html"
     path.write_text(f"<!doctype html><html lang=en><meta charset=utf-8><title>x</title>{Dashboard(published).html()}</html>")
+    return path.as_uri()
+
+
+@pytest.fixture
+def opened(browser, address):  # noqa: F811
     with watched(browser) as page:  # noqa: F811
-        page.goto(path.as_uri())
+        page.goto(address)
         yield page
+
+
+@pytest.fixture
+def all_shown(opened):
+    opened.get_by_label("Show").select_option("all statements")
+    return opened
 
 
 def visible(page):  # noqa: F811
     return page.locator("tbody tr:visible")
 
 
-def test_filters_show_what_fits_and_say_how_many(opened, published):
+def anchors(page):  # noqa: F811
+    return visible(page).evaluate_all("rows => rows.map(row => row.id)")
+
+
+def test_the_page_opens_with_the_headlines_and_says_how_many(opened, published):
+    headlines = [row.anchor for row in published if row.headline]
     said = opened.locator("output")
-    assert said.get_attribute("aria-live") == "polite" and said.text_content() == f"{len(published)} of {len(published)} rows"
-    opened.get_by_label("Chapter").select_option("05-input-dimension")
-    opened.get_by_label("Verdict, paper scale").select_option(verdicts.REPRODUCED)
+    assert said.get_attribute("aria-live") == "polite" and said.text_content() == f"{len(headlines)} of {len(published)} rows"
+    assert anchors(opened) == headlines
+    first = opened.locator("form").evaluate("form => form.elements[0].labels[0].firstChild.textContent.trim()")
+    assert first == "Show"
+
+
+def test_show_all_shows_all(opened, published):
+    opened.get_by_label("Words").fill("BIM")
+    opened.get_by_role("button", name="Show all").click()
+    opened.wait_for_function(f"document.querySelector('output').textContent.startsWith('{len(published)} of')")
+    assert anchors(opened) == [row.anchor for row in published]
+
+
+def test_filters_show_what_fits_and_say_how_many(all_shown, published):
+    said = all_shown.locator("output")
+    assert said.text_content() == f"{len(published)} of {len(published)} rows"
+    all_shown.get_by_label("Chapter").select_option("05-input-dimension")
+    all_shown.get_by_label("Verdict, paper scale").select_option(verdicts.REPRODUCED)
     expected = [
-        row.anchor
-        for row in published
-        if row.chapter == "05-input-dimension" and row.found["paper"].kind == verdicts.REPRODUCED
+        row for row in published if row.chapter == "05-input-dimension" and row.found["paper"].kind == verdicts.REPRODUCED
     ]
-    assert [row.get_attribute("id") for row in visible(opened).all()] == expected != []
+    assert anchors(all_shown) == [row.anchor for row in expected] != []
     assert said.text_content() == f"{len(expected)} of {len(published)} rows"
+    all_shown.get_by_label("Show").select_option("headline claims")
+    assert anchors(all_shown) == [row.anchor for row in expected if row.headline] != []
 
 
-def test_the_subject_is_among_the_words(opened, published):
-    opened.get_by_label("Words").fill("VGG8 on SVHN")
+def test_the_subject_is_among_the_words(all_shown, published):
+    all_shown.get_by_label("Words").fill("VGG8 on SVHN")
     expected = [row.anchor for row in published if row.subject == "VGG8 on SVHN"]
-    assert set(expected) <= {row.get_attribute("id") for row in visible(opened).all()} and len(expected) >= 4
+    assert set(expected) <= set(anchors(all_shown)) and len(expected) >= 4
 
 
 def test_filters_work_from_the_keyboard_alone(opened, published):
+    opened.keyboard.press("Tab")  # to Show, the first of them
+    opened.keyboard.press("ArrowDown")
+    opened.wait_for_function(f"document.querySelector('output').textContent.startsWith('{len(published)} of')")
+    opened.keyboard.press("ArrowUp")
+    assert visible(opened).count() == len(HEADLINES)
     opened.get_by_label("Words").focus()
     opened.keyboard.type("invariance original")
     assert 0 < visible(opened).count() < 5
@@ -269,11 +344,28 @@ def test_filters_work_from_the_keyboard_alone(opened, published):
 
 
 def test_a_link_to_a_claim_shows_it_whatever_the_filters_say(opened, published):
-    opened.get_by_label("Chapter").select_option("05-input-dimension")
-    hidden = next(row for row in published if row.chapter == "01-batch-norm")
+    hidden = next(row for row in published if row.chapter == "01-batch-norm" and not row.headline)
     assert not opened.locator(f"#{hidden.anchor}").is_visible()
     opened.evaluate(f"location.hash = '{hidden.anchor}'")
     opened.locator(f"#{hidden.anchor}").wait_for(state="visible")
+    opened.get_by_label("Chapter").select_option("05-input-dimension")
+    other = next(row for row in published if row.chapter == "07-spheres")
+    assert not opened.locator(f"#{other.anchor}").is_visible()
+    opened.evaluate(f"location.hash = '{other.anchor}'")
+    opened.locator(f"#{other.anchor}").wait_for(state="visible")
+
+
+def test_a_page_that_is_opened_at_a_claim_shows_it(page, address, published):  # noqa: F811
+    last = [row for row in published if not row.headline][-1]
+    page.goto(f"{address}#{last.anchor}")
+    assert page.locator(f"#{last.anchor}").is_visible() and visible(page).count() == len(published)
+    page.wait_for_function(f"document.getElementById('{last.anchor}').getBoundingClientRect().bottom <= innerHeight")
+
+
+def test_a_page_that_is_opened_at_a_headline_shows_the_headlines_alone(page, address, published):  # noqa: F811
+    headline = [row for row in published if row.headline][-1]
+    page.goto(f"{address}#{headline.anchor}")
+    assert anchors(page) == [row.anchor for row in published if row.headline]
 
 
 def test_as_text_on_the_command_line(chapter):
@@ -282,6 +374,15 @@ def test_as_text_on_the_command_line(chapter):
     assert "MLP on enlarged MNIST: 28 px: batch norm costs accuracy under BIM (section 4): 43.8 ± 0.5" in shown.output
     assert f"laptop scale: {verdicts.DIRECTION} – 20.00 ± 0.00 – 3 seeds – a CPU, 2 cores" in shown.output
     assert "paper scale" not in shown.output.partition("not covered")[0]
+
+
+def test_the_headlines_alone_on_the_command_line(chapter):
+    everything, alone = (CliRunner().invoke(cli.main, ["claims", *options]).output for options in ([], ["--headlines"]))
+    headlines = ["* MLP: all numbers of Table 6", "* MLP on enlarged MNIST: 28 px: batch norm costs accuracy under BIM"]
+    starred = [line.partition(" (")[0] for line in alone.splitlines() if line.startswith(("* ", "  MLP", "  linear"))]
+    assert starred == headlines
+    assert all(headline in everything for headline in headlines) and "  MLP on enlarged MNIST: 28 px:" in everything
+    assert "headline claims, paper scale" in alone and "beyond it" not in alone and "beyond it" in everything
 
 
 def test_the_quick_scale_is_what_is_finished_here(monkeypatch, chapter):

@@ -146,12 +146,32 @@ def test_the_claims_are_filtered_by_touch_on_a_phone(browser, html):  # noqa: F8
     with watched(browser, viewport={"width": 360, "height": 640}, has_touch=True) as page:  # noqa: F811
         page.goto((html / "book" / "claims.html").as_uri())
         words, count = page.locator(".dashboard input[name=words]"), page.locator(".dashboard output")
+        rows = page.locator(".dashboard tbody tr")
+
+        def shown():
+            said, every = map(int, re.findall(r"\d+", count.inner_text()))
+            assert rows.locator("visible=true").count() == said and every == rows.count()
+            return said
+
+        headlines = shown()
         words.tap()
         page.keyboard.type("BIM-linf")
-        shown, every = map(int, re.findall(r"\d+", count.inner_text()))
-        rows = page.locator(".dashboard tbody tr")
-        assert 0 < shown < every == rows.count()
-        assert rows.locator("visible=true").count() == shown
+        few = shown()
+        page.locator(".dashboard select[name=show]").select_option("all statements")
+        assert 0 < few < headlines < rows.count() > shown() > few
+        page.locator(".dashboard button").tap()
+        page.wait_for_function(f"document.querySelector('.dashboard output').textContent.startsWith('{rows.count()} of')")
+        assert shown() == rows.count()
+
+
+def test_the_claims_are_all_there_without_scripts_and_on_the_one_page(browser, html):  # noqa: F811
+    for name, scripts in (("book/claims.html", False), (one_page.NAME, True)):
+        with watched(browser, java_script_enabled=scripts) as page:  # noqa: F811
+            page.goto((html / name).as_uri())
+            rows = page.locator(".dashboard tbody tr")
+            marked = rows.locator("visible=true").filter(has_text="headline claim").count()
+            assert 0 < marked < rows.count() == rows.locator("visible=true").count()
+            assert not page.locator(".dashboard form:visible").count()
 
 
 def test_the_search_finds_a_page_without_a_server(page, html):  # noqa: F811

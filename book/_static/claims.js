@@ -30,9 +30,11 @@
   }
 
   form.hidden = false;
+  form.elements.show.value = "headlines";
   form.addEventListener("input", filter);
   form.addEventListener("reset", () => setTimeout(filter));
   form.addEventListener("submit", (event) => event.preventDefault());
   window.addEventListener("hashchange", showTarget);
   filter();
+  showTarget();
 })();

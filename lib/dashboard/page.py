@@ -15,6 +15,10 @@ KINDS = {
     UNCOVERED: "not covered",
 }
 SCRIPT = "../_static/claims.js"
+SHOW = (
+    '<label>Show <select name="show"><option value="headlines">headline claims</option>'
+    '<option value="" selected>all statements</option></select></label>'
+)
 
 
 class Dashboard:
@@ -37,16 +41,16 @@ class Dashboard:
         return "\n".join([*lines, "</div>", f'<script src="{SCRIPT}"></script>', "</div>"])
 
     def _filters(self) -> str:
-        """Hidden until the script shows them: without it they would do nothing."""
+        """Hidden until the script shows them: without it they would do nothing. As they are here, they show all rows."""
         chapters = list(dict.fromkeys(row.chapter for row in self.rows if row.chapter))
-        selects = [_select("chapter", "Chapter", {chapter: _title(chapter) for chapter in chapters})]
+        selects = [SHOW, _select("chapter", "Chapter", {chapter: _title(chapter) for chapter in chapters})]
         selects += [_select("kind", "Kind", {kind: KINDS[kind] for kind in dict.fromkeys(row.kind for row in self.rows)})]
         for scale in self.scales:
             verdicts = dict.fromkeys(row.found[scale].kind for row in self.rows if scale in row.found)
             selects.append(_select(scale, f"Verdict, {scale} scale", {verdict: verdict for verdict in verdicts}))
-        text = '<label>Words <input type="search" name="words" autocomplete="off"></label>'
-        count = '<output aria-live="polite"></output>'
-        return f'<form class="dashboard-filters" hidden>{"".join(selects)}{text}<button type="reset">Show all</button>{count}</form>'
+        text = '<label>Words <input type="search" name="words"></label>'
+        ends = '<button type="reset">Show all</button><output aria-live="polite"></output>'
+        return f'<form class="dashboard-filters" autocomplete="off" hidden>{"".join(selects)}{text}{ends}</form>'
 
     def _row(self, row: Row, heads: list[str]) -> str:
         cells = [_cell(_claim(row), "th", "rowheader", heads[0]), _cell(escape(unbroken(row.paper)), label=heads[1])]
@@ -55,18 +59,20 @@ class Dashboard:
             cells.append(_cell(reason, label="Ours", span=len(self.scales)))
         else:
             cells += [_cell(_found(row.found[scale]), label=label) for scale, label in zip(self.scales, heads[2:], strict=True)]
-        data = {"chapter": row.chapter, "kind": row.kind} | {scale: found.kind for scale, found in row.found.items()}
+        data = {"show": "headlines"} if row.headline else {}
+        data |= {"chapter": row.chapter, "kind": row.kind} | {scale: found.kind for scale, found in row.found.items()}
         attributes = "".join(f' data-{name}="{escape(value)}"' for name, value in data.items())
         return f'<tr role="row" id="{row.anchor}"{attributes}>{"".join(cells)}</tr>'
 
     def text(self) -> str:
-        """For a terminal: a paragraph a row, under the heading of its chapter."""
+        """For a terminal: a paragraph a row, under the heading of its chapter; a headline has a star."""
         lines, chapter = [], None
         for row in self.rows:
             if row.chapter != chapter:
                 chapter = row.chapter
                 lines += ["", _title(chapter) if chapter else "not covered", ""]
-            lines.append(f"  {row.subject}: {row.text} ({row.source})" + (f": {row.paper}" if row.paper != "–" else ""))
+            star = "*" if row.headline else " "
+            lines.append(f"{star} {row.subject}: {row.text} ({row.source})" + (f": {row.paper}" if row.paper != "–" else ""))
             lines += [f"      {row.reason}"] if row.reason else []
             for scale, found in row.found.items():
                 lines.append(f"      {scale} scale: {' – '.join([found.verdict, *_details(found)])}")
@@ -91,7 +97,8 @@ def _claim(row: Row) -> str:
     commands = "<br>".join(f"<code>{escape(command)}</code>" for command in row.commands)
     again = f"<details><summary>command</summary>{commands}</details>" if commands else ""
     claim = escape(f"{row.subject}: {row.text}")
-    return f'{claim} {anchor}<div class="source">{escape(row.source)}{chapter}</div>{again}'
+    headline = "<strong>headline claim</strong> · " if row.headline else ""
+    return f'{claim} {anchor}<div class="source">{headline}{escape(row.source)}{chapter}</div>{again}'
 
 
 def _found(found: Found) -> str:

@@ -3,13 +3,14 @@
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
 from lib import origin, report, verdicts
 from lib.claims import Claim, judged
 from lib.dashboard.chapters import CHAPTERS, NOT_COVERED, Chapter
+from lib.dashboard.headlines import HEADLINES
 from lib.report import Comparison
 from lib.table import Table, number
 
@@ -39,9 +40,10 @@ class Found:
 
 @dataclass(frozen=True)
 class Row:
-    """`text` says what is claimed about its `subject`, `source` where, `paper` the paper's own number; `found` by scale; `reason` if it is not covered.
+    """`text` says what is claimed about its `subject`, `source` where, `paper` the paper's own number; `found` is by scale.
 
-    `anchor` is the row's address in the page.
+    `reason` says why a row is not covered. `anchor` is the row's address in the page; `headline` is true of the few rows that
+    stand for the whole paper.
     """
 
     anchor: str
@@ -54,18 +56,24 @@ class Row:
     commands: tuple[str, ...] = ()
     found: dict[str, Found] = field(default_factory=dict)
     reason: str = ""
+    headline: bool = False
 
 
 def rows(scales: Iterable[str] = PUBLISHED) -> list[Row]:
     """Of all chapters, then what none covers. Whole tables only with the paper's scale, at which alone numbers are judged.
 
-    Raises ValueError where two rows would have one address.
+    Raises ValueError where two rows would have one address, or where a headline names no row.
     """
     made = [row for chapter in CHAPTERS for row in _of_chapter(chapter, tuple(scales))]
     made += [Row(_slug(u.source, u.text), UNCOVERED, u.subject, u.text, u.source, reason=u.reason) for u in NOT_COVERED]
     if twice := [anchor for anchor, count in Counter(row.anchor for row in made).items() if count > 1]:
         raise ValueError(f"several rows have the address {', '.join(twice)}; word their claims differently")
-    return made
+    chosen = {_slug(words): words for words in HEADLINES}
+    tables = {_slug(chapter.number, title) for chapter in CHAPTERS for title in chapter.tables}  # at whatever scale
+    if strangers := chosen.keys() - tables - {row.anchor for row in made}:
+        named = "; ".join(chosen[anchor] for anchor in sorted(strangers))
+        raise ValueError(f"no row has the headline {named}: name it in lib/dashboard/headlines.py as its chapter does")
+    return [replace(row, headline=row.anchor in chosen) for row in made]
 
 
 def _of_chapter(chapter: Chapter, scales: tuple[str, ...]) -> list[Row]:
@@ -150,11 +158,23 @@ def _slug(*parts: str) -> str:
 
 def summary(made: list[Row], name: str, caption: str) -> Table:
     """How many rows of each kind have which verdict at each scale, by counting."""
-    lines = {verdict: {"verdict": verdict} for verdict in ("all", *VERDICTS)}
-    for kind, words in ((PAPER, "claims of the paper"), (BEYOND, "beyond it")):
-        chosen = [row for row in made if row.kind == kind]
+    kinds = {PAPER: "claims of the paper", BEYOND: "beyond it"}
+    groups = {words: [row for row in made if row.kind == kind] for kind, words in kinds.items()}
+    return Table(name, caption, _counts(groups, VERDICTS))
+
+
+def summary_of_headlines(made: list[Row], name: str, caption: str) -> Table:
+    """The same of the headline claims, among which are whole tables and what no chapter covers."""
+    groups = {"headline claims": [row for row in made if row.headline]}
+    return Table(name, caption, _counts(groups, (verdicts.REPRODUCED, IN_PART, *VERDICTS[1:], UNCOVERED)))
+
+
+def _counts(groups: dict[str, list[Row]], possible: Iterable[str]) -> pd.DataFrame:
+    """A line a verdict, a column a group and scale. What no chapter covers counts at every scale."""
+    lines = {verdict: {"verdict": verdict} for verdict in ("all", *possible)}
+    for words, chosen in groups.items():
         for scale in dict.fromkeys(scale for row in chosen for scale in row.found):
-            counts = Counter(row.found[scale].kind for row in chosen) | {"all": len(chosen)}
+            counts = Counter(row.found[scale].kind if row.found else row.kind for row in chosen) | {"all": len(chosen)}
             for verdict, line in lines.items():
                 line[f"{words}, {scale} scale"] = counts.get(verdict, 0)
-    return Table(name, caption, pd.DataFrame(lines.values()))
+    return pd.DataFrame(lines.values())
