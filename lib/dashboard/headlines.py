@@ -27,7 +27,8 @@ HEADLINES = (
     "03 Table 5, pre-trained networks on ImageNet",
     "03 white box: VGG-13: batch norm costs top-5 accuracy under BIM",
     "03 white box: VGG-16: batch norm gains top-5 accuracy on noise, standard deviation 0.25 (with - without)",
-    "04 depth: with batch norm, clean accuracy falls from there to above the line (points lost)",
+    "04 depth: with batch norm, clean accuracy falls from well below the line to above it (points lost)",
+    "04 depth: above the line, training with batch norm fails: accuracy is chance",
     "04 batch size: with batch norm, 40 layers: larger batches train better, 250 - 25",
     "04 noise claims: batch norm costs accuracy on noise, up to two thirds of the line (without - with)",
     # Section 4, Figure 4, Tables 6 and 7, and appendix B, Tables 11 and 12.
@@ -58,6 +59,7 @@ HEADLINES = (
     "06 vgg8: VGG8: batch norm costs accuracy on Gaussian",
     "07 fails: η = 0.01: with batch norm it fails, the accuracy is that of chance",
     "07 noise: batch norm costs accuracy on noisy points (points), cumulative averages, last epoch",
+    "08 initially: the classes are easier to separate with batch norm: nearest neighbours, with - without it (points)",
     "08 suddenness: with batch norm there is no phase transition: steepest later fall of the loss - "
     "fall at the start (nats an epoch)",
     "08 in the middle: after 20 epochs the classes are easier to separate with batch norm: "

@@ -87,7 +87,7 @@ DEPTH = [
         **equality(_difference(read_off("Clean", LOW), read_off_without("Clean")).printed, 0, POINTS),
     ),
     Claim(
-        "with batch norm, clean accuracy falls from there to above the line (points lost)",
+        "with batch norm, clean accuracy falls from well below the line to above it (points lost)",
         "Figure 2, section 3",
         measure=lost_above(CLEAN, "batch"),
         **effect(_difference(read_off("Clean", LOW), read_off("Clean", ABOVE))),

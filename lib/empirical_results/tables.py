@@ -64,12 +64,12 @@ def _column(table: str, title: str, column: str, evaluation: Evaluation) -> Colu
 
 
 def _decays(results: pd.DataFrame, experiment: str) -> Mapping[str, dict]:
-    """Both norms, and both weight decays where anything was run without."""
+    """Both norms with the printed weight decay, and without it where anything was run so."""
     run = set(results.loc[results["experiment"] == experiment, "weight_decay"])
     return {
         f"λ = {decay:g}, {words}": vgg(experiment, norm, weight_decay=decay)
         for decay in WEIGHT_DECAYS
-        if decay in run
+        if decay in {PRINTED} | run
         for norm, words in NORMS.items()
     }
 
