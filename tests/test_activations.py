@@ -342,7 +342,7 @@ def test_records_as_the_paper_says_are_judged_so():
         ("neighbours", "the classes are easier to separate with batch norm: nearest neighbours"),
         ("linear", "the classes are easier to separate with batch norm: linear"),
         ("distance", "distances between classes are larger with batch norm"),
-        ("relative_distance", "and larger relative"),
+        ("relative_distance", "distances relative"),
         ("distance", "after 20 epochs distances"),
         ("distance", "at the end distances"),
     ],

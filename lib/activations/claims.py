@@ -53,7 +53,7 @@ INITIALLY = [
         **positive(),
     ),
     Claim(
-        "and larger relative to the spread within classes, with - without it",
+        "distances relative to the spread within classes are larger with batch norm, with - without it",
         "appendix E, read strictly",
         measure=with_minus_without("relative distance", UNTRAINED_NETWORKS, INITIAL),
         **positive(),
@@ -77,7 +77,7 @@ SUDDENNESS = [
         **negative(),
     ),
     Claim(
-        "without batch norm there is one: the same (nats an epoch)",
+        "without batch norm there is a phase transition: steepest later fall of the loss - fall at the start (nats an epoch)",
         "appendix E",
         measure=once_learned("late fall", "none", EARLY),
         **positive(),

@@ -66,7 +66,7 @@ MIXING = [
         **equality("chance", CHANCE, POINTS),
     ),
     Claim(
-        f"batch norm, layer {DEEP}: the same in all ten dimensions (accuracy)",
+        f"batch norm, layer {DEEP}: the classes are mixed completely, in all ten dimensions (accuracy)",
         "ours",
         measure=lambda get: get("neighbours all", at("batch", DEEP)),
         **equality("chance", CHANCE, POINTS),

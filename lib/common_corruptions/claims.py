@@ -113,7 +113,7 @@ def vgg8(corrupted: str) -> list[Claim]:
             **number(stated("VGG8 mean CIFAR-10-C accuracy (called mCE), BN")),
         ),
         Claim(
-            "VGG8: the same without batch norm",
+            f"VGG8: mean accuracy over {in_all(corrupted)} without batch norm, which the paper calls mCE",
             "appendix C",
             measure=accuracy(arm("vgg8", "none", corrupted), averaged(corrupted)),
             **number(stated("VGG8 mean CIFAR-10-C accuracy (called mCE), no BN")),

@@ -57,7 +57,7 @@ HEADLINES = (
     # Appendix C, Table 13; appendix D, Figure 6; appendix E, Figure 7.
     "06 Table 13, common corruptions of CIFAR-10",
     "06 vgg8: VGG8: batch norm costs accuracy on Gaussian",
-    "07 fails: η = 0.01: with batch norm it fails, the accuracy is that of chance",
+    "07 fails: η = 0.01: with batch norm training fails, accuracy is that of chance",
     "07 noise: batch norm costs accuracy on noisy points (points), cumulative averages, last epoch",
     "08 initially: the classes are easier to separate with batch norm: nearest neighbours, with - without it (points)",
     "08 suddenness: with batch norm there is no phase transition: steepest later fall of the loss - "

@@ -151,7 +151,10 @@ BATCH_NORM = [
             measure=cost_of_batch_norm(metric, size),
             **effect(_table_6_cost(size, column)),
         )
-        for words, metric, column in (("13 to 16 points less on noise", NOISE, "Noise"), ("about 40 points less under BIM", BIM, "eps=0.1"))
+        for words, metric, column in (
+            ("13 to 16 points less on noise", NOISE, "Noise"),
+            ("about 40 points less under BIM", BIM, "eps=0.1"),
+        )
         for size in (56, 84)
     ),
     Claim(
@@ -201,9 +204,7 @@ DECAY = [
         "section 4, abstract",
         measure=lambda get: get(BIM, mlp(56, weight_decay=0.01)) - get(BIM, mlp(84, weight_decay=0.0225)),
         **equality(
-            minus(
-                reported("7", "eps=0.1", sqrt_d=56, BN=False), reported("7", "eps=0.1", sqrt_d=84, BN=False)
-            ).printed,
+            minus(reported("7", "eps=0.1", sqrt_d=56, BN=False), reported("7", "eps=0.1", sqrt_d=84, BN=False)).printed,
             0,
             2.0,
         ),
@@ -211,11 +212,11 @@ DECAY = [
     Claim(
         "invariance-based examples, original labels: more correct with weight decay than with batch norm (of 100)",
         "appendix B",
-        measure=lambda get: get("accuracy clean-invariance-original", mlp(56, weight_decay=0.01))
-        - get("accuracy clean-invariance-original", mlp(56, "batch")),
-        **effect(
-            minus(stated("invariance examples correct, weight decay"), stated("invariance examples correct, batch norm"))
+        measure=lambda get: (
+            get("accuracy clean-invariance-original", mlp(56, weight_decay=0.01))
+            - get("accuracy clean-invariance-original", mlp(56, "batch"))
         ),
+        **effect(minus(stated("invariance examples correct, weight decay"), stated("invariance examples correct, batch norm"))),
     ),
 ]
 

@@ -55,7 +55,7 @@ FAILS = [
         **positive(),
     ),
     Claim(
-        "η = 0.01: with batch norm it fails, the accuracy is that of chance",
+        "η = 0.01: with batch norm training fails, accuracy is that of chance",
         "Figure 6",
         measure=accuracy(FAST, AUTHORS),
         **equality("chance", CHANCE, POINTS),
@@ -166,7 +166,7 @@ VERSION = [
         **positive(),
     ),
     Claim(
-        "γ uniform, η = 0.01: with batch norm it fails, the accuracy is that of chance",
+        "γ uniform, η = 0.01: with batch norm training fails, accuracy is that of chance",
         "Figure 6",
         measure=accuracy(FAST, AUTHORS, "uniform"),
         **equality("chance", CHANCE, POINTS),
