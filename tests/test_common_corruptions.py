@@ -286,13 +286,6 @@ def test_the_two_mean_errors(results):
     assert laptop.loc["no batch norm", "mCE, reference: no batch norm"].startswith("100.00")
 
 
-def test_slips_come_from_print_alone():
-    rows = tables.slips("tab-slips", "Slips.").rows.set_index("what")
-    assert rows.loc["VGG8: gap on Impulse"].tolist() == ["7.5 ± 0.8", "Table 13: 7.6 ± 0.8"]
-    assert rows.loc["WRN-28-10: gain of batch norm on Contrast", "against it"] == "Table 13: 4.8"
-    assert "fog" in rows.loc["corruptions the text calls a coin toss, or lists", "against it"]
-
-
 def test_every_figure_is_drawn(results):
     for figure in (
         figures.every_corruption(),

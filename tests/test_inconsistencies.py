@@ -1,18 +1,24 @@
 """Every computed inconsistency is there in the paper's numbers, and would not be found in a paper without it."""
 
+import json
 import math
+import re
 
 import pytest
 from common import records_of
 
 from lib import inconsistencies, paper, store
+from lib.book import ROOT
 from lib.evidence import appendices, input_dimension, networks
 from lib.evidence.printed import BEYOND, WITHIN, allowed, differ, differences, explained, ratios, rounded
 from lib.inconsistencies import BY_READING, BY_RUNS, COMPUTED, INCONSISTENCIES
 from lib.input_dimension.experiments import table_11
 from lib.paper import Reported, reported
 
+BOOK = ROOT / "book"
 COMPUTED_ONES = [one.evidence for one in INCONSISTENCIES if callable(one.evidence)]
+
+CROSSED_MIN = "transfer top-1: BN source -> no-BN target minus no-BN source -> BN target, min"
 
 # For each, numbers that a paper without the inconsistency would have: (table, column, part of the row, value, error).
 CORRECTED = {
@@ -65,6 +71,8 @@ CORRECTED = {
     appendices.prose_of_table_9: [("prose", "value", {"claim": "WRN: Fixup minus BN, CIFAR-10 noise"}, "11.5", "1.9")],
     appendices.null_and_slight: [("9", "CIFAR-10 BIM-linf", {"variant": "BN"}, "13.2", "0.5")],
     appendices.other_sign: [("9", "CIFAR-10 BIM-linf", {"variant": "BN"}, "7.2", "0.5")],
+    appendices.later_readme: [("poster", "Noise", {"variant": "Fixup - BN"}, "17.3", "0.8")],
+    appendices.lost_column: [("prose", "value", {"claim": CROSSED_MIN}, "12.0", None)],  # which is printed for 16 layers
     appendices.hidden_sign: [
         ("10", "accuracy", {"acc_type": "Top 1", "target": "VGG-13", "target_BN": True, "source_BN": True}, "40.8", None)
     ],
@@ -140,6 +148,14 @@ def test_the_numbers_of_some_by_hand():
     added = (1.802 * 0.646 - 1.011 * 0.268) / (0.646 - 0.268)
     assert f"56 px: total 1.80 to 2.45, added {added:.2f} to" in input_dimension.damage().found
     assert "better with it: 3 of 4" in networks.noise_on_imagenet().found
+    assert "Table 9, Fixup: 27.5 ± 0.5 and 13.1 ± 0.5, by 14.4 ± 0.7" in networks.contained_ball().found
+    assert "noise: its row of differences 17.2 ± 0.8, its other rows 17.3 ± 0.8" in appendices.later_readme().found
+    lost, first, fifth = appendices.lost_column().found, 64.4 - 10.5, 90.4 - 5.3
+    assert f"kept {first:.1f} (top 1) and {fifth:.1f} (top 5)" in lost and f"{first + 4.9:.1f} (top 1) from the one" in lost
+    assert "text 16.5 to 20.4, table VGG-13 20.4, VGG-16 17.8, VGG-19 16.5" in lost and "VGG-16 12.0, VGG-19 –" in lost
+    assert "that at 160 is never reached" in appendices.last_drop().found
+    assert "mean errors are 29.0 with and 27.1 without" in appendices.accuracies_called_errors().found
+    assert "2 (150 epochs at one learning rate), 4 (350 epochs" in appendices.same_networks().found
     assert "as drawn 22.1, 33.5, 38.9, 41.1; by the theorem 19.5, 30.3, 37.1, 40.6" in networks.dashed_line().found
 
 
@@ -158,12 +174,39 @@ def test_the_table_has_them_all_and_says_how_each_is_known():
     assert shown["what"].is_unique
 
 
+CHAPTERS = sorted({chapter for one in INCONSISTENCIES for chapter in one.chapters})
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_chapter_shows_its_own(chapter):
+    assert (BOOK / f"{chapter}.ipynb").is_file()
+    whole, shown = (inconsistencies.table("tab-x", "Caption.", chapter=name).rows for name in ("", chapter))
+    own = [chapter in one.chapters for one in INCONSISTENCIES]
+    assert shown.equals(whole[own].reset_index(drop=True)) and 0 < len(shown) < len(whole)
+
+
+def test_every_one_is_about_a_chapter_and_any_other_name_is_refused():
+    assert all(one.chapters for one in INCONSISTENCIES)
+    with pytest.raises(ValueError, match="'5': allowed are .*05-input-dimension"):
+        inconsistencies.table("tab-x", "Caption.", chapter="5")
+
+
+def test_notebooks_ask_for_their_own():
+    asked = {}
+    for notebook in BOOK.glob("*.ipynb"):
+        source = "".join("".join(cell["source"]) for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"])
+        for chapter in re.findall(r'inconsistencies\.table\(.*chapter="([^"]*)"\)', source):
+            asked[notebook.stem] = chapter
+    assert len(asked) >= 4 and all(stem == chapter for stem, chapter in asked.items()), asked
+
+
 EXPLAINED = {
     networks.prose_of_tables_1_and_2,
     input_dimension.clean_difference,
     input_dimension.caption_of_table_6,
     input_dimension.last_digits,
     appendices.prose_of_table_9,
+    appendices.later_readme,
     appendices.prose_of_table_13,
 }
 # For each that rounding explains, a number that it would not explain; and for the others, one that it would.
@@ -175,6 +218,7 @@ TOO_FAR = {
     input_dimension.caption_of_table_6: [("prose", "value", {"claim": "MLP: (28, no BN) minus (84, BN), BIM"}, "62", "1")],
     input_dimension.last_digits: [("12", "acc Noise", {"sqrt_d": 84, "BN": False}, "1.016", "0.004")],
     appendices.prose_of_table_9: [("prose", "value", {"claim": "WRN: Fixup minus BN, CIFAR-10 noise"}, "11.7", "1.9")],
+    appendices.later_readme: [("poster", "Noise", {"variant": "Fixup - BN"}, "17.0", "0.8")],
     appendices.prose_of_table_13: [("prose", "value", {"claim": "VGG13: noBN minus BN, Speckle"}, "11.1", "0.7")],
 }
 NEAR = {

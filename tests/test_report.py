@@ -313,7 +313,7 @@ def test_a_table_tells_only_of_the_rows_it_shows(traced):
 
 
 def test_a_table_of_no_results_folds_out_to_nothing(traced):
-    assert "details" not in tables.slips("tab-x", "Caption.").markdown()
+    assert "details" not in Table("tab-x", "Caption.", traced).markdown()
     assert "details" not in BUILT["comparison"](traced.iloc[:0]).markdown()
 
 

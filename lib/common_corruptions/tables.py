@@ -144,57 +144,6 @@ def relative_mce(networks: dict, reference: dict, corruptions: Sequence[str], *,
     return measure
 
 
-def slips(name: str, caption: str) -> Table:
-    """Where appendix C and its own Table 13 disagree, or what it leaves out: print alone, no run of ours."""
-
-    def of_table(model: str, column: str) -> Reported:
-        return minus(printed(model, WITHOUT[model], column), printed(model, "batch", column))
-
-    without, with_it = (stated(f"VGG8 mean CIFAR-10-C accuracy (called mCE), {norm}") for norm in ("no BN", "BN"))
-    named = {PRINTED[c] for c in PRINTED}
-    rows = [
-        (
-            "VGG8: gap on Impulse",
-            stated("VGG8: noBN minus BN, Impulse").printed,
-            f"Table 13: {of_table('vgg8', 'Impulse').printed}",
-        ),
-        (
-            "VGG13: gap on Speckle",
-            stated("VGG13: noBN minus BN, Speckle").printed,
-            f"Table 13: {of_table('vgg13', 'Speckle').printed}",
-        ),
-        (
-            "WRN-28-10: gain of batch norm on Contrast",
-            stated("WRN-28-10: BN minus Fixup, Contrast").printed,
-            f"Table 13: {-of_table('wrn28', 'Contrast').value:.1f}",
-        ),
-        (
-            "VGG8: mCE, an error, with and without batch norm",
-            f"{with_it.printed}, {without.printed}",
-            "they are accuracies: mean errors are "
-            f"{100 - with_it.value:.1f} and {100 - without.value:.1f}, and batch norm's is the larger one",
-        ),
-        (
-            "the five corruptions with the largest gaps (Table 13)",
-            ", ".join(PRINTED[c] for c in TOP_FIVE),
-            f"of VGG8 alone. Contrast has the other sign with VGG13 ({of_table('vgg13', 'Contrast').printed}) and WRN "
-            f"({of_table('wrn28', 'Contrast').printed}), whose gap on JPEG, {stated('WRN-28-10: Fixup minus BN, JPEG').printed}, "
-            "is not in the table",
-        ),
-        (
-            "corruptions the text calls a coin toss, or lists",
-            f"numbers for {len(named)} of {len(CORRUPTIONS)}",
-            "fog stands in none of its lists",
-        ),
-        (
-            "three networks in one table",
-            "one comparison",
-            "three recipes: 150 epochs at one learning rate (VGG8), 350 epochs with drops (VGG13), 150 epochs of another code (WRN)",
-        ),
-    ]
-    return Table(name, caption, pd.DataFrame(rows, columns=["what", "printed", "against it"]))
-
-
 def constants(name: str, caption: str) -> Table:
     """How the corruptions are sorted, and which of them are extra: in the files, not in the benchmark's own fifteen."""
     rows = [

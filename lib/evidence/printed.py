@@ -81,16 +81,18 @@ def rounding(within: Iterable[bool]) -> str:
     return WITHIN if all(within) else BEYOND
 
 
-def differ(triples: Iterable[tuple[str, Reported, Reported, Reported]]) -> Evidence:
-    """Numbers of the text, by what they are of, beside the differences of two of the tables: with as many decimals, others."""
+def differ(
+    triples: Iterable[tuple[str, Reported, Reported, Reported]], where: str = "text", other_place: str = "tables"
+) -> Evidence:
+    """Numbers of one place, by what they are of, beside the differences of two of another: with as many decimals, others."""
     shown, other, within = [], [], []
     for name, said, a, b in triples:
         (value, error), follows = parts(said), minus(a, b)
         other.append(rounded(follows.value, value) != value or bool(error) and rounded(follows.error, error) != error)
         within.append(explained(value, differences(a, b)) and (not error or explained(error, combined_errors(a, b))))
         shown.append(
-            f"{name}: text {said.printed}, tables {follows.printed}, as the cells are rounded {span(differences(a, b))}, "
-            f"{rounding(within[-1:])}"
+            f"{name}: {where} {said.printed}, {other_place} {follows.printed}, as the cells are rounded "
+            f"{span(differences(a, b))}, {rounding(within[-1:])}"
         )
     return Evidence("; ".join(shown), all(other), rounding(within))
 

@@ -9,23 +9,9 @@ from lib import data
 from lib.claims import minus
 from lib.empirical_results.claims import strong
 from lib.empirical_results.experiments import BIM, BIM_L2, CLEAN, EPSILON, EPSILON_L2, NOISE, NOISE_AS_PRINTED, strong_attacks
-from lib.fixup.claims import (
-    AS_RUN,
-    BATCH,
-    FOOLBOX_CLAIM,
-    NOISE_CLAIM,
-    NORMS,
-    TRUE,
-    difference,
-    later,
-    on_shift,
-    on_test,
-    printed,
-    printed_gain,
-    wrn,
-)
-from lib.fixup.experiments import DROPS, EPOCHS, FOOLBOX, NORMALIZATION, WIDE_SCALES
-from lib.paper import Reported, reported, stated
+from lib.fixup.claims import AS_RUN, BATCH, NORMS, TRUE, difference, later, on_shift, on_test, printed, wrn
+from lib.fixup.experiments import FOOLBOX, NORMALIZATION, WIDE_SCALES
+from lib.paper import Reported, reported
 from lib.report import Column, Comparison, Measure, Table, by_scale, measured, scales_of
 
 VGG_NORMALIZATION = "cifar10"
@@ -159,50 +145,3 @@ def later_figures(name: str, caption: str) -> Table:
             order = {} if "-" in label else {"l2 - linf": minus(numbers["l2"], numbers["linf"]).printed}
             rows.append({"network": network, "": label} | {kind: numbers[kind].printed for kind in kinds} | order)
     return Table(name, caption, pd.DataFrame(rows).fillna("–"))
-
-
-def slips(name: str, caption: str) -> Table:
-    """Where a sentence and a table disagree, or a number cannot be: print alone, no run of ours."""
-    order = {norm: minus(printed("CIFAR-10 BIM-l2", norm), printed("CIFAR-10 BIM-linf", norm)) for norm in (AS_RUN, BATCH)}
-    missed = ", ".join(str(drop) for drop in DROPS if drop > EPOCHS)
-    rows = [
-        (
-            "Fixup - batch norm on noise (appendix A.2)",
-            stated(NOISE_CLAIM).printed,
-            f"Table 9: {printed_gain('CIFAR-10 Noise').printed}",
-        ),
-        (
-            "Fixup - batch norm under BIM-linf (appendix A.2)",
-            "a null result",
-            f"Table 9: {printed_gain('CIFAR-10 BIM-linf').printed}, batch norm is better",
-        ),
-        (
-            "Fixup - batch norm under BIM-l2 (appendix A.2)",
-            "a slight improvement",
-            f"Table 9: {printed_gain('CIFAR-10 BIM-l2').printed}",
-        ),
-        (
-            "batch norm's cost under BIM-linf with Foolbox (appendix A.2)",
-            stated(FOOLBOX_CLAIM).printed,
-            f"Table 9: {printed_gain('CIFAR-10 BIM-linf').printed}, of the opposite sign",
-        ),
-        (
-            "accuracy under BIM-l2, whose ball contains that of BIM-linf (Table 9)",
-            "above that under BIM-linf",
-            f"by {order[AS_RUN].printed} with Fixup, {order[BATCH].printed} with batch norm; no converged attack can do that",
-        ),
-        (
-            "training stops when both models fit the training set (footnote 6)",
-            f"after {EPOCHS} epochs",
-            f"the code's learning rate falls at epochs {', '.join(map(str, DROPS))}: that at {missed} is never reached",
-        ),
-        *(
-            (
-                f"ResNet-110, Fixup - batch norm, {words} (later README)",
-                reported("poster", column, variant="Fixup - BN").printed,
-                f"its own rows: {minus(later(column, TRUE), later(column, BATCH)).printed}",
-            )
-            for column, words in (("Noise", "noise"), ("PGD-l2", "PGD-l2"))
-        ),
-    ]
-    return Table(name, caption, pd.DataFrame(rows, columns=["what", "printed there", "from its tables"]))

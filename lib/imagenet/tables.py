@@ -7,16 +7,15 @@ from dataclasses import replace
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lib.claims import minus
 from lib.empirical_results import claims as empirical
 from lib.empirical_results.experiments import BIM as BIM_CIFAR10
 from lib.empirical_results.experiments import CLEAN, NOISE, NOISE_AS_PRINTED
 from lib.evaluate import Evaluation
 from lib.imagenet import claims
-from lib.imagenet.claims import DEPTHS, KINDS, OWN_DEPTHS, Accuracy, attacked, pair, printed, printed_transfer, trained
+from lib.imagenet.claims import KINDS, OWN_DEPTHS, Accuracy, attacked, printed, printed_transfer, trained
 from lib.imagenet.experiments import BIM, NETWORKS, SAMPLE, SOURCES, TARGETS, TRANSFERRED
 from lib.imagenet.figures import WHITE_BOX
-from lib.paper import Reported, stated
+from lib.paper import Reported
 from lib.pretrained import size_of, weights_of
 from lib.report import Column, Comparison, Measure, Table, by_scale, measured, scales_of, value_of
 from lib.trials import PRETRAINED
@@ -200,75 +199,3 @@ def transfer_of_ours(results: pd.DataFrame) -> dict[str, pd.DataFrame]:
         if len(panel) > 1:
             panels[f"{scale} scale, epsilon {attack.epsilon:g} in {attack.steps} steps"] = panel
     return panels
-
-
-# --- The paper's own numbers -----------------------------------------------------------------------------------------
-
-
-def slips(name: str, caption: str) -> Table:
-    """What the prose says beside what its own tables or the documentation of the networks say: no run of ours is involved."""
-    gains = [claims.printed_gain_on_noise(depth) for depth in DEPTHS]
-    costs = [minus(*(printed(network, "BIM-linf") for network in pair(depth))) for depth in DEPTHS]
-    off = {network: abs(printed(network, "Clean").value - documented(network)["top5"]) for network in NETWORKS}
-    crossed = {kind: [claims.printed_difference(kind, claims.crossed(depth)) for depth in DEPTHS] for kind in KINDS}
-    plain, normalized = (
-        [claims.printed_difference("accuracy", claims.same_target(pair(depth)[i])) for depth in DEPTHS[1:]] for i in (0, 1)
-    )
-    rows = [
-        (
-            "ResNet18, clean, top 5 (Table 5)",
-            printed("resnet18", "Clean").printed,
-            f"{documented('resnet18')['top5']:.2f} is documented; all others agree within {sorted(off.values())[-2]:.3f}",
-        ),
-        (
-            "with batch norm, accuracy on noise is better in some cases (section 3)",
-            "some",
-            f"{sum(gain.value > 0 for gain in gains)} of {len(gains)} VGGs; with - without: {_by_depth(gains)}",
-        ),
-        (
-            "batch norm costs double-digit percentages on noise, on five data sets (abstract)",
-            "double digits",
-            f"on ImageNet at most {max(-gain.value for gain in gains):.2f} points",
-        ),
-        (
-            "cost of batch norm under BIM, top 5 (section 3)",
-            claims.stated_range(claims.TOP_5_RANGE),
-            f"Table 5: {_by_depth(costs)}",
-        ),
-        *(
-            (
-                f"from batch norm to none - from none to batch norm, {KINDS[kind].lower()} (appendix A.3)",
-                claims.stated_range(claims.CROSSED_RANGE[kind]),
-                f"Table 10: {_by_depth(found)}",
-            )
-            for kind, found in crossed.items()
-        ),
-        (
-            "targets without batch norm: what a source without it takes more, top 1 (appendix A.3)",
-            claims.stated_range(claims.PLAIN_RANGE),
-            f"Table 10: {_by_depth(plain)}",
-        ),
-        (
-            "targets with batch norm: difference that a source with it makes, top 1 (appendix A.3)",
-            f"{claims.stated_range(claims.MATCHED_RANGE)}, without a sign",
-            f"Table 10, in accuracy left: {_by_depth(normalized)}. Positive: the source without batch norm takes more",
-        ),
-        (
-            "VGG-19 with batch norm as the target, top 1 (Table 10)",
-            "lost in our copy of the text",
-            f"{_lost():.1f} and {_lost() + stated(claims.MATCHED_RANGE[1]).value:.1f}, source without and with batch norm, "
-            "if the prose is right",
-        ),
-    ]
-    return Table(name, caption, pd.DataFrame(rows, columns=["what", "printed there", "elsewhere"]))
-
-
-def _by_depth(found: list[Reported | None]) -> str:
-    """The last of the depths' numbers, as many as there are."""
-    pairs = zip(DEPTHS[-len(found) :], found, strict=True)
-    return ", ".join(f"VGG-{depth} {one.printed if one else '–'}" for depth, one in pairs)
-
-
-def _lost() -> float:
-    """The accuracy of VGG-19 with batch norm under the attack on VGG-11 without it: only so is the range of the prose right."""
-    return printed_transfer("accuracy", "vgg11_bn", "vgg19").value - stated(claims.CROSSED_RANGE["accuracy"][0]).value

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from lib import report
-from lib.claims import minus
 from lib.input_dimension import claims
 from lib.input_dimension.claims import linear, mlp
 from lib.input_dimension.experiments import LINEAR_SIZES, MLP_SIZES, WEIGHT_DECAY
@@ -172,55 +171,6 @@ def statistics(results: pd.DataFrame, name: str, caption: str) -> Table:
     return by_scale(results, name, caption, rows)
 
 
-def slips(name: str, caption: str) -> Table:
-    """Where a sentence or table of the paper and its own Tables 6, 7 and 11 disagree: its numbers alone, no run of ours."""
-
-    def six(column: str, size: int, norm: bool) -> Reported:
-        return reported("6", column, sqrt_d=size, BN=norm)
-
-    def ratio_to_28(column: str, size: int, norm: bool) -> str:
-        return f"{six(column, size, norm).value / six(column, 28, False).value:.4f}"
-
-    decayed = reported("7", "Clean", sqrt_d=56, BN=True)
-    increases = sorted(six("Clean", size, norm).value - decayed.value for size in (28, 56) for norm in (False, True))
-    rows = [
-        (
-            "test error added by λ = 0.01 with batch norm, 56 px (section 4)",
-            stated("MLP sqrt_d=56, lambda=0.01, BN: increase of test error").printed,
-            ", ".join(f"{increase:.2f}" for increase in increases) + ": over the rows of Table 6 at 28 and 56 px",
-        ),
-        (
-            "84 px: λ = 0.0225 without batch norm - λ = 0 with it, BIM (section 4)",
-            stated("MLP sqrt_d=84: (no BN, lambda=0.0225) minus (BN, lambda=0), BIM").printed,
-            minus(reported("7", "eps=0.1", sqrt_d=84, BN=False), six("eps=0.1", 84, True)).printed,
-        ),
-        (
-            "28 px: clean accuracy, without - with batch norm (section 4)",
-            stated("MLP sqrt_d=28: clean difference due to BN").printed,
-            minus(six("Clean", 28, False), six("Clean", 28, True)).printed,
-        ),
-        *(
-            (
-                f"noise accuracy as a ratio, 84 px, {NORMS['batch' if norm else 'none']} (Table 12)",
-                reported("12", "acc Noise", sqrt_d=84, BN=norm).printed,
-                ratio_to_28("Noise", 84, norm),
-            )
-            for norm in (False, True)
-        ),
-        (
-            "clean accuracy at 28 px with batch norm: absolute, says the caption (Table 12)",
-            reported("12", "acc Clean", sqrt_d=28, BN=True).printed,
-            f"a ratio: {ratio_to_28('Clean', 28, True)}",
-        ),
-        (
-            "112 px, λ = 0: ratio of accuracies under FGSM, as quoted (appendix B)",
-            reported("11", "acc eps=0.1", sqrt_d=84, **{"lambda": 0.0}).printed,
-            f"{reported('11', 'acc eps=0.1', sqrt_d=112, **{'lambda': 0.0}).printed}; the quoted one is that of 84 px",
-        ),
-    ]
-    return Table(name, caption, pd.DataFrame(rows, columns=["what", "printed there", "from its tables"]))
-
-
 def uncertainties(results: pd.DataFrame, name: str, caption: str) -> Table:
     """Every printed ± of Table 6 over the standard deviation of our seeds, and all of them together.
 
@@ -234,7 +184,11 @@ def uncertainties(results: pd.DataFrame, name: str, caption: str) -> Table:
             if len(found) > 1:
                 printed = reported("6", column, sqrt_d=arm["image_size"], BN=arm["norm"] == "batch").error
                 ratios.append(printed / found.std())
-                shown = {"printed ±": f"{printed:g}", "our standard deviation": f"{found.std():.2f}", "ratio": f"{ratios[-1]:.2f}"}
+                shown = {
+                    "printed ±": f"{printed:g}",
+                    "our standard deviation": f"{found.std():.2f}",
+                    "ratio": f"{ratios[-1]:.2f}",
+                }
                 rows.append({"row": label, "column": title} | shown)
     if len(ratios) > 1:
         mean = Estimate.of(np.log(ratios))
@@ -242,7 +196,15 @@ def uncertainties(results: pd.DataFrame, name: str, caption: str) -> Table:
         fits = {"a standard deviation": low <= 1 <= high, "a standard error": low <= 5**-0.5 <= high}
         verdict = " or ".join(what for what, fit in fits.items() if fit) or "neither"
         interval = f"{np.exp(mean.mean):.2f} ({low:.2f} to {high:.2f}): {verdict}"
-        rows.append({"row": "all", "column": "geometric mean, 95 % interval", "printed ±": "", "our standard deviation": "", "ratio": interval})
+        rows.append(
+            {
+                "row": "all",
+                "column": "geometric mean, 95 % interval",
+                "printed ±": "",
+                "our standard deviation": "",
+                "ratio": interval,
+            }
+        )
     shown = pd.DataFrame(rows, columns=["row", "column", "printed ±", "our standard deviation", "ratio"])
     ours = report.rows_of(results[results["scale"] == "paper"], MLP_ROWS.values())
     return Table(name, f"{caption} Ours – {report.sources(ours, MLP_ROWS.values())}.", shown, results=ours)
