@@ -37,8 +37,21 @@ def ratios(name: str, caption: str, *, peers: tuple[str, ...], precision: str = 
     return Table(name, f"{caption} {precision}. {_machine(found['machine'])}", pd.DataFrame(rows))
 
 
+def corruptions(name: str, caption: str, peers: tuple[str, ...] = ("imagecorruptions", "per-image")) -> Table:
+    """One row for each corruption, and one for all of them, with the peers beside each other."""
+    found, rows = benchmarks(), {}
+    for result in found["results"]:
+        if result["peer"] in peers:
+            of_all = result["work"] == "corruptions"
+            what = "all of them" if of_all else result["work"].removeprefix("corruptions-").replace("-", " ")
+            row = rows.setdefault(what, {"corruption": what, "ours": f"{result['ours']:.3g} {result['unit']}"})
+            goal = f"; {result['goal']}, {MET[result['met']]}" if of_all and result["met"] is not None else ""
+            row[f"{result['peer']}: ratio"] = f"{result['ratio']:.1f} ({result['theirs']:.3g} {result['unit']}{goal})"
+    return Table(name, f"{caption} {_machine(found['machine'])}", pd.DataFrame(list(rows.values())))
+
+
 def _machine(machine: dict) -> str:
-    packages = ("torch", "torchattacks", "foolbox", "adversarial-robustness-toolbox")
+    packages = ("torch", "torchattacks", "foolbox", "adversarial-robustness-toolbox", "imagecorruptions")
     names = [f"{package} {machine[package]}" for package in packages]
     when = machine["date"].partition("T")[0]
     on = f"{machine['cpu']}, {machine['threads']} threads" if "threads" in machine else f"{machine['device']}, {machine['cpu']}"

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import statistics
+from dataclasses import asdict
 from functools import partial
 from types import SimpleNamespace
 
@@ -331,6 +332,18 @@ def test_tables_say_where_there_is_no_goal(monkeypatch, tmp_path):
     shown = costs.ratios("tab", "A caption.", peers=("foolbox",))
     assert list(shown.rows["goal"]) == ["≥ 1, met", "≥ 1, not met", "no goal"]
     assert "NVIDIA H100, AMD EPYC," in shown.caption and "threads" not in shown.caption
+
+
+def test_corruptions_have_a_row_each_with_their_peers(monkeypatch):
+    works = [("corruptions", True), ("corruptions-fog", True), ("corruptions-zoom-blur", False)]
+    results = [
+        asdict(result(work, peer, met=met)) for work, met in works for peer in ("imagecorruptions", "per-image", "foolbox")
+    ]
+    machine = dict.fromkeys((*bench.PACKAGES, "cpu"), "1.0") | {"date": "2026-01-01T00:00:00", "threads": 2}
+    monkeypatch.setattr(costs, "benchmarks", lambda: {"machine": machine, "results": results})
+    found = costs.corruptions("tab", "A caption.").rows
+    assert list(found["corruption"]) == ["all of them", "fog", "zoom blur"]
+    assert list(found["per-image: ratio"]) == ["2.0 (2 s; ≥ 1, met)", "2.0 (2 s)", "2.0 (2 s)"]
 
 
 def test_the_published_record_can_still_be_shown():
