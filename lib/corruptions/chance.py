@@ -1,5 +1,6 @@
 """Chance of an image's own: what is drawn for it depends on nothing but its number, the corruption, its severity and a seed."""
 
+import functools
 import hashlib
 from collections.abc import Sequence
 
@@ -15,21 +16,25 @@ class Chance:
     """
 
     def __init__(self, seed: int, name: str, severity: int, index: Sequence[int], device: torch.device | str = "cpu"):
-        keys = (f"{seed} {name} {severity} {number}".encode() for number in index)
-        hashes = (int.from_bytes(hashlib.sha256(key).digest()[:8], "little", signed=True) for key in keys)
-        self.generators = [torch.Generator().manual_seed(found) for found in hashes]
+        self.keys = [f"{seed} {name} {severity} {number}".encode() for number in index]
         self.device = device
+
+    @functools.cached_property
+    def generators(self) -> list[torch.Generator]:
+        """Made where they are needed, since many corruptions draw nothing."""
+        hashes = (int.from_bytes(hashlib.sha256(key).digest()[:8], "little", signed=True) for key in self.keys)
+        return [torch.Generator().manual_seed(found) for found in hashes]
 
     def normal(self, *shape: int) -> Tensor:
         """Standard normal numbers, float32 (N, *shape)."""
-        numbers = torch.empty(len(self.generators), *shape)
+        numbers = torch.empty(len(self.keys), *shape)
         for own, generator in zip(numbers, self.generators, strict=True):
             own.normal_(generator=generator)
         return numbers.to(self.device)
 
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         """Uniform numbers in [low, high), float32 (N, *shape)."""
-        numbers = torch.empty(len(self.generators), *shape)
+        numbers = torch.empty(len(self.keys), *shape)
         for own, generator in zip(numbers, self.generators, strict=True):
             own.uniform_(low, high, generator=generator)
         return numbers.to(self.device)

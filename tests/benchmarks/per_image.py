@@ -160,21 +160,25 @@ def frost(image, severity, draw):
 
 
 def _plasma(decay, draw):
-    """The diamond-square algorithm, point by point."""
-    chance = iter(draw.uniform(1023, low=-1))
+    """The diamond-square algorithm, all points of a step at once."""
+    chance, used = draw.uniform(1023, low=-1), 0
     cloud = np.zeros((32, 32))
     step, wibble = 32, 100.0
+
+    def displaced(*neighbours):
+        nonlocal used
+        used += neighbours[0].size
+        own = chance[used - neighbours[0].size : used].reshape(neighbours[0].shape)
+        return sum(neighbours) / 4 + wibble * wibble * own
+
     while step >= 2:
         half = step // 2
-        for y in range(0, 32, step):
-            for x in range(0, 32, step):
-                corners = [cloud[(y + dy) % 32, (x + dx) % 32] for dy in (0, step) for dx in (0, step)]
-                cloud[y + half, x + half] = sum(corners) / 4 + wibble * wibble * next(chance)
-        for first_y, first_x in ((0, half), (half, 0)):
-            for y in range(first_y, 32, step):
-                for x in range(first_x, 32, step):
-                    around = [cloud[(y + dy) % 32, (x + dx) % 32] for dy, dx in ((0, half), (0, -half), (half, 0), (-half, 0))]
-                    cloud[y, x] = sum(around) / 4 + wibble * wibble * next(chance)
+        corner = cloud[::step, ::step]
+        below = np.roll(corner, -1, 0)
+        cloud[half::step, half::step] = displaced(corner, np.roll(corner, -1, 1), below, np.roll(below, -1, 1))
+        centre = cloud[half::step, half::step]
+        cloud[::step, half::step] = displaced(centre, np.roll(centre, 1, 0), corner, np.roll(corner, -1, 1))
+        cloud[half::step, ::step] = displaced(centre, np.roll(centre, 1, 1), corner, below)
         step, wibble = half, wibble / decay
     cloud -= cloud.min()
     return cloud / cloud.max()
