@@ -124,8 +124,9 @@ def status() -> None:
 def claims(scale: str | None, headlines: bool) -> None:
     """What became of every claim of the paper, by the published records; at the quick scale by those finished here.
 
-    A star marks the headline claims.
+    A star marks the headline claims. Where the paper disagrees with itself comes last.
     """
+    from lib import inconsistencies
     from lib.dashboard import page, rows  # the modules of all chapters take a second, and only this command needs them
 
     collected = rows.rows([scale] if scale else rows.PUBLISHED)
@@ -134,6 +135,7 @@ def claims(scale: str | None, headlines: bool) -> None:
     click.echo(rows.summary_of_headlines(collected, "", "").rows.to_string(index=False))
     if not headlines:
         click.echo("\n" + rows.summary(collected, "", "").rows.to_string(index=False))
+        click.echo("\nwhere the paper disagrees with itself\n\n" + inconsistencies.text())
 
 
 @main.command()

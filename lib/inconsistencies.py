@@ -44,6 +44,12 @@ def table(name: str, caption: str, chapter: str = "") -> Table:
     return Table(name, caption, pd.DataFrame(lines), "inconsistencies")
 
 
+def text() -> str:
+    """All of them for a terminal: a paragraph each."""
+    rows = table("", "").rows.itertuples(index=False)
+    return "\n".join(f"  {what}\n      {evidence} – {how}" for what, evidence, how in rows)
+
+
 INCONSISTENCIES = [
     Inconsistency(
         "batch norm costs double-digit percentages on noise, on five data sets",

@@ -17,6 +17,7 @@ REPRODUCED = "reproduced"
 DIRECTION = "direction only"
 NOT_REPRODUCED = "not reproduced"
 NOT_RUN = "not run at this scale"
+NOT_JUDGED = "not judged at this scale"  # a number, elsewhere than at the paper's own
 
 
 def inconclusive(n: int) -> str:
@@ -69,8 +70,8 @@ def of_effect(values, paper: Reported, scale: str) -> str:
 def of_number(values, paper: Reported, scale: str) -> str:
     """Verdict on a number of the paper. Scales other than the paper's cannot judge one."""
     ours = Estimate.of(values)
-    if scale != "paper":
-        return NOT_RUN
+    if scale != "paper" and ours.n:
+        return NOT_JUDGED
     if too_few := _too_few(ours):
         return too_few
     combined = math.hypot(ours.sem, paper.error or 0.0)

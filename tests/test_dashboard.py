@@ -66,6 +66,15 @@ def test_the_headlines_are_about_forty_statements_of_all_parts_of_the_paper(publ
     assert [part for part in parts if part not in places] == []
 
 
+def test_the_first_of_several_networks_or_sizes_stands_for_all(published):
+    """Which of them is no matter of choice, and so not of verdicts."""
+    first = {}
+    for row in published:
+        if row.kind == PAPER:
+            first.setdefault((row.chapter, row.subject, re.sub(r"[\d.]+", "N", row.text)), row)
+    assert [row.text for row in published if row.headline and row.kind == PAPER and row not in first.values()] == []
+
+
 def test_a_headline_names_all_numbers_of_its_table(published):
     whole = {row.source for row in published if row.kind == TABLE and row.headline}
     assert whole == {f"Table {number}" for number in range(1, 14)}
@@ -134,7 +143,7 @@ def test_no_seeds_and_no_device_where_a_measure_has_no_value(monkeypatch, chapte
 
 
 def test_seeds_and_devices_are_where_a_verdict_is(published):
-    judged = [found for row in published if row.kind in (PAPER, BEYOND) for found in row.found.values()]
+    judged = [found for row in published for found in row.found.values()]
     assert all((found.kind == verdicts.NOT_RUN) <= (found.seeds == 0 and not found.device) for found in judged)
     assert all(bool(found.seeds) == bool(found.device) for found in judged)
 
@@ -150,7 +159,7 @@ def test_a_chapter_without_any_record_has_all_its_rows(monkeypatch, chapter):
     monkeypatch.setattr(store, "published", lambda experiment, scale: [])
     empty = rows.rows()
     assert [row.anchor for row in empty] == before
-    assert {f.kind for row in empty for f in row.found.values()} == {verdicts.NOT_RUN, rows.NOT_JUDGED}
+    assert {f.kind for row in empty for f in row.found.values()} == {verdicts.NOT_RUN}
 
 
 @pytest.mark.parametrize("one", [one for one in CHAPTERS if set(one.experiments) <= set(EXPERIMENTS)], ids=lambda one: one.file)
@@ -172,7 +181,7 @@ def test_a_table_counts_its_numbers(chapter):
     judged = Counter(table.verdict(label, column) for label in table.rows for column in table.columns)
     assert judged[verdicts.REPRODUCED] == 0 and row.found["paper"].verdict == verdicts.NOT_REPRODUCED
     assert row.paper == "18 numbers" and row.found["paper"].ours == "0 of 18 numbers"
-    assert row.found["laptop"].verdict == rows.NOT_JUDGED
+    assert row.found["laptop"].verdict == verdicts.NOT_JUDGED
 
 
 def test_a_table_of_which_some_numbers_agree_is_reproduced_in_part(monkeypatch, chapter):

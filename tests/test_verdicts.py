@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from lib.paper import Reported, reported, stated
-from lib.verdicts import DIRECTION, NOT_REPRODUCED, NOT_RUN, REPRODUCED, Estimate, of_effect, of_equality, of_number
+from lib.verdicts import DIRECTION, NOT_JUDGED, NOT_REPRODUCED, NOT_RUN, REPRODUCED, Estimate, of_effect, of_equality, of_number
 
 
 def paper(value, error=0.5):
@@ -48,7 +48,7 @@ def test_effects(values, claimed, scale, verdict):
         (AROUND_20, paper(21.3), "paper", NOT_REPRODUCED),
         (AROUND_20, paper(20.0, None), "paper", REPRODUCED),
         (AROUND_20, paper(20.8, None), "paper", NOT_REPRODUCED),  # 0.8 > 2·0.35
-        (AROUND_20, paper(20.0), "quick", NOT_RUN),
+        (AROUND_20, paper(20.0), "quick", NOT_JUDGED),
         ([20.0], paper(20.0), "paper", "inconclusive (n = 1)"),
         ([], paper(20.0), "paper", NOT_RUN),
     ],

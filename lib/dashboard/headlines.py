@@ -2,7 +2,7 @@
 
 They follow from the paper's text, whatever became of them here: for each table all of its numbers and the main sentence about
 it, what each figure shows, and the main sentences of the abstract, the sections and the appendices. Where the paper says the
-same of several networks or image sizes, one of them stands for all; where a setting is open, the first of our readings.
+same of several networks or image sizes, the first of them stands for all; where a setting is open, the first of our readings.
 
 A headline names its row as its chapter has it: the chapter's number and a table's title, or the name of a list of claims and
 the claim's text; a statement that no chapter covers by its source and text. `lib.dashboard.rows` refuses one that names no row.
@@ -23,10 +23,10 @@ HEADLINES = (
     "02 Table 3, VGG8 on CIFAR-10.1",
     "02 cifar10.1-v6: cifar10.1-v6: batch norm gains clean accuracy",
     "02 Table 4, VGGs of several depths on CIFAR-10",
-    "02 depth: VGG13: batch norm costs accuracy under BIM-linf",
+    "02 depth: VGG8: batch norm costs accuracy under BIM-linf",
     "03 Table 5, pre-trained networks on ImageNet",
-    "03 white box: VGG-13: batch norm costs top-5 accuracy under BIM",
-    "03 white box: VGG-16: batch norm gains top-5 accuracy on noise, standard deviation 0.25 (with - without)",
+    "03 white box: VGG-11: batch norm costs top-5 accuracy under BIM",
+    "03 white box: VGG-11: batch norm gains top-5 accuracy on noise, standard deviation 0.25 (with - without)",
     "04 depth: with batch norm, clean accuracy falls from well below the line to above it (points lost)",
     "04 depth: above the line, training with batch norm fails: accuracy is chance",
     "04 batch size: with batch norm, 40 layers: larger batches train better, 250 - 25",
@@ -41,7 +41,7 @@ HEADLINES = (
     "05 Table 11, linear model",
     "05 linear: 56 px: the predicted growth of the loss, 2, lies between those at epsilon 0.05 and 0.1 "
     "(by how much it lies inside)",
-    "05 linear: 112 px, λ = 0.05: with weight decay the loss under attack (epsilon 0.1) is that at 28 px",
+    "05 linear: 56 px, λ = 0.01: with weight decay the loss under attack (epsilon 0.1) is that at 28 px",
     "05 Table 12, Table 6 as ratios",
     "05 decay: invariance-based examples, original labels: more correct with weight decay than with batch norm (of 100)",
     # Appendix A, Tables 8 to 10 and Figure 3.

@@ -76,6 +76,7 @@ class Dashboard:
             lines += [f"      {row.reason}"] if row.reason else []
             for scale, found in row.found.items():
                 lines.append(f"      {scale} scale: {' – '.join([found.verdict, *_details(found)])}")
+            lines += [f"      {command}" for command in row.commands]
         return "\n".join(lines).lstrip("\n")
 
 

@@ -17,9 +17,8 @@ from lib.table import Table, number
 PUBLISHED = ("paper", "laptop")  # the scales whose records are published with the book
 TABLE, PAPER, BEYOND, UNCOVERED = "table", "claim", "beyond the paper", "not covered"  # kinds of rows
 IN_PART = "reproduced in part"  # of a table, whose numbers are judged one by one
-NOT_JUDGED = "numbers are not judged"  # at the other scales than the paper's
 INCONCLUSIVE = "inconclusive"
-VERDICTS = (verdicts.REPRODUCED, verdicts.DIRECTION, verdicts.NOT_REPRODUCED, INCONCLUSIVE, NOT_JUDGED, verdicts.NOT_RUN)
+VERDICTS = (verdicts.REPRODUCED, verdicts.DIRECTION, verdicts.NOT_REPRODUCED, INCONCLUSIVE, verdicts.NOT_JUDGED, verdicts.NOT_RUN)
 OF_THE_PAPER = re.compile(r"(abstract|section|appendix|footnote|tables?|figures?)\b", re.IGNORECASE)
 
 
@@ -60,7 +59,7 @@ class Row:
 
 
 def rows(scales: Iterable[str] = PUBLISHED) -> list[Row]:
-    """Of all chapters, then what none covers. Whole tables only with the paper's scale, at which alone numbers are judged.
+    """Of all chapters, then what none covers.
 
     Raises ValueError where two rows would have one address, or where a headline names no row.
     """
@@ -69,16 +68,15 @@ def rows(scales: Iterable[str] = PUBLISHED) -> list[Row]:
     if twice := [anchor for anchor, count in Counter(row.anchor for row in made).items() if count > 1]:
         raise ValueError(f"several rows have the address {', '.join(twice)}; word their claims differently")
     chosen = {_slug(words): words for words in HEADLINES}
-    tables = {_slug(chapter.number, title) for chapter in CHAPTERS for title in chapter.tables}  # at whatever scale
-    if strangers := chosen.keys() - tables - {row.anchor for row in made}:
+    if strangers := chosen.keys() - {row.anchor for row in made}:
         named = "; ".join(chosen[anchor] for anchor in sorted(strangers))
         raise ValueError(f"no row has the headline {named}: name it in lib/dashboard/headlines.py as its chapter does")
     return [replace(row, headline=row.anchor in chosen) for row in made]
 
 
 def _of_chapter(chapter: Chapter, scales: tuple[str, ...]) -> list[Row]:
-    results, tables = chapter.results(scales), chapter.tables if "paper" in scales else {}
-    of_tables = [_of_table(chapter, title, build(results), results, scales) for title, build in tables.items()]
+    results = chapter.results(scales)
+    of_tables = [_of_table(chapter, title, build(results), results, scales) for title, build in chapter.tables.items()]
     return of_tables + [_of_claim(chapter, name, claim, results, scales) for name, claim in chapter.claims()]
 
 
@@ -87,7 +85,6 @@ def _of_claim(chapter: Chapter, name: str, claim: Claim, results: pd.DataFrame, 
     used = _used(results, arms)
     for scale in scales:
         estimate, verdict = judged(claim, results, scale)
-        verdict = NOT_JUDGED if verdict == verdicts.NOT_RUN and estimate.n else verdict
         found[scale] = Found(number(estimate), verdict, estimate.n, _devices(used, scale) if estimate.n else "")
     is_the_papers = OF_THE_PAPER.match(claim.source) and name not in chapter.beyond
     return Row(
@@ -106,17 +103,19 @@ def _of_claim(chapter: Chapter, name: str, claim: Claim, results: pd.DataFrame, 
 def _of_table(chapter: Chapter, title: str, table: Comparison, results: pd.DataFrame, scales: tuple[str, ...]) -> Row:
     """Of a table of the paper: how many of its numbers are reproduced."""
     cells = [(label, column) for label, settings in table.rows.items() for column in table.columns if column.paper(settings)]
-    arms, found, (source, _, subject) = list(table.rows.values()), {}, title.partition(", ")
+    arms = [table.rows[label] for label in dict.fromkeys(label for label, _ in cells)]  # those beside a number of the paper
+    found, (source, _, subject) = {}, title.partition(", ")
     used = _used(results, arms)
     for scale in scales:
+        seeds, devices = _seeds(used, scale), _devices(used, scale)
         if scale == "paper":
             counts = Counter(table.verdict(*cell).partition(" (")[0] for cell in cells)
             right, judged = counts[verdicts.REPRODUCED], len(cells) - counts[verdicts.NOT_RUN]
             verdict = {0: verdicts.NOT_REPRODUCED, len(cells): verdicts.REPRODUCED}.get(right, IN_PART)
             shown = f"{right} of {judged} numbers" if judged else "–"
-            found[scale] = Found(shown, verdict if judged else verdicts.NOT_RUN, _seeds(used, scale), _devices(used, scale))
+            found[scale] = Found(shown, verdict if judged else verdicts.NOT_RUN, seeds, devices)
         else:
-            found[scale] = Found("–", NOT_JUDGED, _seeds(used, scale), _devices(used, scale))
+            found[scale] = Found("–", verdicts.NOT_JUDGED if seeds else verdicts.NOT_RUN, seeds, devices)
     return Row(
         anchor=_slug(chapter.number, title),
         kind=TABLE,
