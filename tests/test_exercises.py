@@ -17,12 +17,16 @@ from unittest import mock
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from common import record
 
-from lib import book, editions, exercises, runs
+from lib import book, editions, exercises, report, runs
 from lib.attack_lab.exercises import check_predicted
+from lib.depth.claims import FIGURE_2
+from lib.depth.exercises import check_constant
+from lib.depth.grid import CLEAN
 from lib.fixup.exercises import check_fixup_scale
 from lib.spheres.exercises import check_repair
 
@@ -288,6 +292,13 @@ def test_a_network_is_not_changed_by_the_answer_that_gets_it():
         return 0.1
 
     assert check_predicted(spoils).startswith(exercises.not_yet("0.1 is not the smallest"))
+
+
+@pytest.mark.parametrize("constant", [16.0, 999.0])
+def test_no_line_is_right_where_no_network_was_run(constant):
+    cell = {"scale": "laptop", "experiment": FIGURE_2, "norm": "batch", "hidden": 8, "batch_size": 20, CLEAN: 90.0}
+    for results in (report.frame([], "paper"), pd.DataFrame([cell, cell | {"scale": "paper", "norm": "none"}])):
+        assert check_constant(results, "paper", constant).startswith(exercises.not_yet("at the scale 'paper' no network"))
 
 
 @pytest.mark.parametrize("scale", [1e-300, 1e300])

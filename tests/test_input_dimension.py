@@ -61,6 +61,15 @@ def test_answers_in_double_precision_are_as_good():
     assert exercises.check_worst_case_loss(worst_case_loss) == RIGHT
 
 
+def test_an_answer_may_overwrite_what_it_gets():
+    def worst_case_loss(w, b, x, y, epsilon):
+        x -= epsilon * y[:, None] * w.sign()
+        y *= -1
+        return torch.nn.functional.softplus(y * (x @ w + b))
+
+    assert exercises.check_worst_case_loss(worst_case_loss) == RIGHT
+
+
 def test_networks_that_were_not_run_are_no_answer(results):
     only_28 = results[results["image_size"] == 28]
     assert "not run" in exercises.check_two_factors(only_28, "quick", 36.0, 18.0)

@@ -49,9 +49,11 @@ def wrong_side(results: pd.DataFrame, scale: str, constant: float) -> int:
     """How many cells of the grid lie on the wrong side of the line of this constant.
 
     Cells with batch norm, the mean over seeds: at the line or below it they should train, to a clean accuracy of 80 %, and
-    above it they should not.
+    above it they should not. Raises Hint where there are no such cells.
     """
     grid = results[(results["scale"] == scale) & (results["experiment"] == FIGURE_2) & (results["norm"] == "batch")]
+    if grid.empty:
+        raise Hint(f"at the scale {scale!r} no network of this grid with batch norm was run: no line is better than another.")
     clean = grid.groupby(["hidden", "batch_size"])[CLEAN].mean().reset_index()
     lines = theory.trainable_depth(theory.gradient_growth(clean["batch_size"]), constant)
     return int(((clean["hidden"] <= lines) != (clean[CLEAN] >= TRAINED)).sum())

@@ -17,7 +17,7 @@ def check_worst_case_loss(worst_case_loss: Callable) -> None:
     chance = torch.Generator().manual_seed(0)
     w, x = torch.randn(20, generator=chance), torch.randn(50, 20, generator=chance)
     b, y = 0.3, torch.where(torch.arange(50) % 2 == 0, 1.0, -1.0)
-    answers = {epsilon: called(worst_case_loss, w, b, x, y, epsilon) for epsilon in (0.0, 0.1)}
+    answers = {epsilon: called(worst_case_loss, w.clone(), b, x.clone(), y.clone(), epsilon) for epsilon in (0.0, 0.1)}
     for answer in answers.values():
         if not (isinstance(answer, torch.Tensor) and answer.shape == y.shape):
             raise Hint(f"your function returns {described(answer)}: return one loss for each x, a tensor of the shape of y.")
