@@ -412,10 +412,17 @@ def more_training(network, points):
         network[0].weight += 1e-3
 
 
+def without_averages(network, points):
+    for layer in network:
+        if isinstance(layer, nn.BatchNorm1d):
+            layer.track_running_stats, layer.running_mean, layer.running_var = False, None, None
+
+
 def test_repair():
     assert exercises.check_repair(solved("ex-spheres-repair")["repair"]) == RIGHT
     assert "Which mini-batches" in exercises.check_repair(without_reset)
     assert "weights have changed" in exercises.check_repair(more_training)
+    assert "one circle at a time" in exercises.check_repair(without_averages)
     assert exercises.check_repair(solved("ex-spheres-repair")["repair"]) == RIGHT  # each check has a network of its own
 
 
@@ -424,3 +431,14 @@ def test_outer():
     between = exercises.check_outer(lambda points, variance: points.norm(dim=1) > 1.15)
     assert "in 50 dimensions" in between
     assert "in 2 dimensions" in exercises.check_outer(lambda points, variance: points[:, 0] > 0)
+
+
+def test_points_are_told_apart_by_themselves():
+    def longer_half(points, variance):
+        return points.norm(dim=1) > points.norm(dim=1).median()
+
+    def second_half(points, variance):
+        return torch.arange(len(points)) >= len(points) // 2
+
+    for by_the_others in (longer_half, second_half):
+        assert "one sphere at a time, 50.0 %" in exercises.check_outer(by_the_others)

@@ -50,11 +50,13 @@ def check_repair(repair: Callable) -> None:
         after[name].dtype != right.dtype or not torch.equal(after[name], right) for name, right in before.items()
     ):
         raise Hint("the weights have changed. They are right as they are; what else does a network in evaluation mode use?")
-    outputs: Tensor = margins(network.eval(), points)
+    network.eval()
+    # One circle after the other: what a network makes of a point must not hang on the points beside it.
+    outputs = torch.cat([margins(network, points[labels == label]) for label in (0, 1)])
     if not bool(accuracy(outputs, labels) == 100):
         raise Hint(
-            f"in evaluation mode {float(accuracy(outputs, labels)):.0f} % of the training points are right. Which mini-batches "
-            "do the running averages remember, and how does a layer of batch norm forget them?"
+            f"in evaluation mode, one circle at a time, {float(accuracy(outputs, labels)):.0f} % of the training points are "
+            "right. Which mini-batches do the running averages remember, and how does a layer of batch norm forget them?"
         )
 
 
@@ -68,14 +70,19 @@ def check_outer(outer: Callable) -> None:
         chance = torch.Generator().manual_seed(dimension)
         clean, labels = spheres(4000, chance, dimension)
         points = noisy(clean, chance, variance)
-        answer = called(outer, points.clone(), variance)
-        if not (isinstance(answer, Tensor) and answer.dtype == torch.bool and answer.shape == labels.shape):
-            raise Hint(
-                f"your function returns {described(answer)}: return True or False for each point, a tensor of the shape (N,)."
-            )
-        right = 100 * float((answer == (labels == 1)).double().mean())
+        # One sphere after the other: what is said of a point must not hang on the points beside it.
+        answers = [_bools(called(outer, points[labels == label].clone(), variance), 4000) for label in (0, 1)]
+        right = 100 * float((torch.cat(answers) == (labels == 1)).double().mean())
         if right < bayes_accuracy(variance, dimension) - 1:
             raise Hint(
-                f"in {dimension} dimensions, with noise of variance {variance}, {right:.1f} % are right, and more is "
-                "possible. Only the length of a point can tell. What does noise add, on average, to its square?"
+                f"in {dimension} dimensions, with noise of variance {variance}, one sphere at a time, {right:.1f} % are right, "
+                "and more is possible. Only the length of a point can tell. What does noise add, on average, to its square?"
             )
+
+
+def _bools(answer: object, points: int) -> Tensor:
+    """The answer as bool (points,); raises Hint if it is anything else."""
+    if not (isinstance(answer, Tensor) and answer.dtype == torch.bool and answer.shape == (points,)):
+        asked = "return True or False for each point, a tensor of the shape (N,)."
+        raise Hint(f"your function returns {described(answer)}: {asked}")
+    return answer
