@@ -287,7 +287,10 @@ def test_scales_stand_side_by_side(only_trained):
     shown = tables.over_images(tables.table_05(mixed), "tab-x", "").rows
     ours = shown[shown["source"] == "ours, laptop"]
     assert ours["top 5: clean"].iloc[0] == "88.6 ± 0.7"  # √(88.6 (100 - 88.6) / 2048)
-    assert "verdict" not in set(shown["source"]) and "not run at the paper's scale" in tables.over_images(tables.table_05(mixed), "tab-x", "").caption
+    assert (
+        "verdict" not in set(shown["source"])
+        and "not run at the paper's scale" in tables.over_images(tables.table_05(mixed), "tab-x", "").caption
+    )
 
 
 def test_tables_of_the_networks_trained_here_have_no_gaps(results):
@@ -394,26 +397,40 @@ def solution(label: str) -> str:
 def test_solution_of_the_standard_error(capsys):
     namespace = {"claims": claims}
     exec(solution("ex-how-many-images"), namespace)
-    assert exercises.check_standard_error(namespace["standard_error"]) == RIGHT
-    ratio, images = map(float, capsys.readouterr().out.split())
-    assert ratio < 2 and images > 2048 and images == pytest.approx(2048 * (2 / ratio) ** 2)
+    standard_error, first, second = (namespace[name] for name in ("standard_error", "first", "second"))
+    assert exercises.check_standard_error(standard_error) == RIGHT
+    at_most, unrelated = map(float, capsys.readouterr().out.split())
+    surplus = 2048 * (second - first)
+    error = standard_error((at_most - surplus) / 2, (at_most + surplus) / 2, 2048)
+    assert 2 * error == pytest.approx(100 * (second - first))
+    # What the text says: not beyond chance if unrelated, and a little less than a quarter of the images, half of `unrelated`.
+    assert (second - first) / ((first * (1 - first) + second * (1 - second)) / 2048) ** 0.5 < 2
+    assert 0.2 < at_most / 2048 < 0.25 and 0.4 < at_most / unrelated < 0.6
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        lambda first, second, images: None,
-        lambda first, second, images: 1 / 0,
-        lambda first, second, images: (first * (100 - first) / images) ** 0.5,
-        lambda first, second, images: (first * (100 - first) + second * (100 - second)) / images,
-        lambda first, second, images: ((first * (100 - first) + second * (100 - second)) / images) ** 0.5 / 100,
-        lambda first, second, images: sum((a * (100 - a) / images) ** 0.5 for a in (first, second)),
-        lambda first, second, images: (abs(first * (100 - first) - second * (100 - second)) / images) ** 0.5,
-    ],
-    ids=["unanswered", "raises", "one network", "variance", "fraction", "errors added", "variances subtracted"],
-)
-def test_wrong_standard_errors_get_a_hint(wrong):
-    assert exercises.check_standard_error(wrong).startswith("Not yet. Hint:")
+def paired(first: int, second: int, images: int, *, mean: float = 1.0, over: int = 0) -> float:
+    """The right error, or wrong ones: without the square of the mean, or over fewer images."""
+    changed, difference = (first + second) / images, (first - second) / images
+    return 100 * ((changed - mean * difference**2) / (images + over)) ** 0.5
+
+
+WRONG_ERRORS = {
+    "unanswered": (lambda *case: None, "return one number"),
+    "raises": (lambda *case: 1 / 0, "ZeroDivisionError"),
+    "variance": (lambda *case: paired(*case) ** 2, "start with"),
+    "fraction": (lambda *case: paired(*case) / 100, "start with"),
+    "count": (lambda *case: paired(*case) * case[2] / 100, "start with"),
+    "one less": (lambda *case: paired(*case, over=-1), "start with"),
+    "not paired": (lambda b, c, n: 100 * (b * (1 - b / n) + c * (1 - c / n)) ** 0.5 / n, "start with"),
+    "mean forgotten": (lambda *case: paired(*case, mean=0.0), "Elsewhere the mean"),
+    "few images alone": (lambda *case: paired(*case) * max(1, case[2] / 5) ** 0.5, "512 times as many"),
+}
+
+
+@pytest.mark.parametrize(("wrong", "hint"), WRONG_ERRORS.values(), ids=WRONG_ERRORS)
+def test_wrong_standard_errors_get_a_hint(wrong, hint):
+    said = exercises.check_standard_error(wrong)
+    assert said.startswith("Not yet. Hint:") and hint in said
 
 
 def test_solution_of_another_source(only_trained):

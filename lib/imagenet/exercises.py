@@ -14,31 +14,33 @@ from lib.imagenet.claims import attacked, trained
 
 @check
 def check_standard_error(standard_error: Callable) -> None:
-    """Exercise 1: `standard_error(first, second, images)` of the difference of two accuracies in percent."""
+    """Exercise 1: `standard_error(only_first, only_second, images)` of the difference of two accuracies on the same images."""
 
-    def answer(*case) -> float:
+    def answer(*case: int) -> float:
         return number(called(standard_error, *case), "return one number, in points of accuracy.")
 
-    answers = {case: answer(*case) for case in ((50.0, 0.0, 1), (45.0, 42.9, 2), (88.0, 12.0, 3), (100.0, 100.0, 3))}
-    (first, *_), right = answers.values(), {case: _spread(*case) for case in answers}
-    if not abs(first - right[50.0, 0.0, 1]) < 1e-6:
+    def right(*case: int) -> bool:
+        return abs(answer(*case) - _spread(*case)) < 1e-6
+
+    if not right(1, 1, 4):
         raise Hint(
-            "start with one accuracy: it is the mean of as many numbers as there are images, each 0 or 100. "
-            "What is their variance, and what that of their mean?"
+            "start with as many images right in the first case alone as in the second alone. The difference of accuracies is "
+            "the mean of one number for each image: 100, -100 or 0. What is the variance of these numbers (divide by how many "
+            "there are), and what that of their mean?"
         )
-    if not all(abs(answers[case] - right[case]) < 1e-6 for case in answers):
-        raise Hint("one accuracy is right. Of a difference of two independent numbers the variances add, not the errors.")
-    if not math.isclose(2 * answer(45.0, 42.9, 2048), answer(45.0, 42.9, 512), rel_tol=1e-6):
-        raise Hint("with a few images it is right. How should four times as many change it?")
+    if not all(right(*case) for case in ((2, 0, 3), (2, 1, 4), (0, 3, 5), (0, 0, 2))):
+        raise Hint(
+            "where as many images are right in the first case alone as in the second alone, your error is right. Elsewhere the "
+            "mean of 100, -100 and 0 over the images is not zero, and their variance is taken around it."
+        )
+    if not math.isclose(answer(1024, 512, 2048) * 512**0.5, answer(2, 1, 4), rel_tol=1e-6):
+        raise Hint("with a few images it is right. How should 512 times as many change it?")
 
 
-def _spread(first: float, second: float, images: int) -> float:
-    """The standard deviation of the difference, from all ways in which so few images can be right or wrong, counted out."""
-    ways = np.array(list(itertools.product((0, 1), repeat=2 * images)))
-    chance_of_right = np.repeat([first / 100, second / 100], images)
-    chances = np.where(ways == 1, chance_of_right, 1 - chance_of_right).prod(1)
-    differences = 100 * (ways[:, :images].mean(1) - ways[:, images:].mean(1))
-    return float(np.sqrt(np.average((differences - np.average(differences, weights=chances)) ** 2, weights=chances)))
+def _spread(only_first: int, only_second: int, images: int) -> float:
+    """The standard deviation of the difference, from all ways to draw as many images again from these, counted out."""
+    each = np.repeat([100.0, -100.0, 0.0], [only_first, only_second, images - only_first - only_second])
+    return float(np.mean(list(itertools.product(each, repeat=images)), axis=1).std())
 
 
 SEALED_GAINS = {"none": "ff6a938420063272", "batch": "6505b9115b255901"}
