@@ -57,7 +57,7 @@ def times(factor: float, channels: int) -> int:
 def _block(norm: str, inputs: int, outputs: int, stride: int, blocks: int) -> nn.Module:
     """One of so many `blocks`."""
     fixup = norm == "fixup"
-    # L^(-1 / (2m - 2)) for L blocks of m = 2 layers, the last of which is zero (Zhang, Dauphin and Ma 2019, section 3)
+    # L^(-1/2) for L blocks of two layers, the last of which is zero (Zhang, Dauphin and Ma 2019, section 3)
     first = _convolution(inputs, outputs, 3, stride, gain=blocks**-0.5 if fixup else 1.0)
     last = _convolution(outputs, outputs, 3, gain=0.0 if fixup else 1.0)
     shortcut = _convolution(inputs, outputs, 1, stride) if inputs != outputs or stride > 1 else None
