@@ -51,8 +51,17 @@ def reached(batch_size: int, experiment: str = FIGURE_2) -> Measure:
 
 def log_ratio(batch_size: int) -> Measure:
     """By what the second moment of gradients grows over that depth at initialisation, says the theorem: its logarithm."""
-    layers = line(batch_size) / theory.FITTED_LOG_RATIO  # over which it grows by e
-    return lambda get: reached(batch_size)(get) / layers
+    return lambda get: reached(batch_size)(get) / growth_layers(batch_size)
+
+
+def growth_layers(batch_size: int) -> float:
+    """The number of layers over which the second moment of gradients grows by e, at initialisation, says the theorem."""
+    return line(batch_size) / theory.FITTED_LOG_RATIO
+
+
+def read_column(column: str, batch_size: int) -> pd.Series:
+    """What was read off Figure 2 for one batch size, by depth, for networks with batch norm."""
+    return pd.Series({depth: reported("figure-2", column, BN=True, L=depth, B=batch_size).value for depth in READ_DEPTHS})
 
 
 def read_off(column: str, depths, batch_sizes=READ_SIZES) -> Reported:

@@ -4,8 +4,8 @@ import pandas as pd
 
 from lib import report
 from lib.depth import claims
-from lib.depth.claims import FIGURE_2, READ_DEPTHS, READ_SIZES, arm, log_ratio, over, reached
-from lib.depth.grid import ABOVE, BIM, CLEAN, FAILED, LOW, NEAR, NOISE, line
+from lib.depth.claims import FIGURE_2, READ_DEPTHS, READ_SIZES, arm, growth_layers, log_ratio, over, reached, read_column
+from lib.depth.grid import ABOVE, BIM, CLEAN, FAILED, LOW, NEAR, NOISE, depth_reached, line
 from lib.paper import Reported, reported
 from lib.report import Column, Comparison, Table, by_scale, values
 
@@ -41,13 +41,24 @@ def parts(results: pd.DataFrame, name: str, caption: str) -> Table:
 
 
 def depths_reached(results: pd.DataFrame, name: str, caption: str) -> Table:
-    """Up to which depth networks with batch norm train, for each batch size, and by what gradients have grown over it."""
+    """Up to which depth networks with batch norm train, for each batch size, and by what gradients have grown over it.
+
+    First by the colours of the paper's figure.
+    """
+
+    def label(size: int) -> str:
+        return f"B = {size}, line at {line(size):.1f}"
+
     sizes = sorted(results[results["experiment"] == FIGURE_2]["batch_size"].unique())
-    rows = {
-        f"B = {size}, line at {line(size):.1f}": {"depth reached": reached(size), "depth x ln λ": log_ratio(size)}
-        for size in sizes
-    }
-    return by_scale(results, name, caption, rows)
+    rows = {label(size): {"depth reached": reached(size), "depth x ln λ": log_ratio(size)} for size in sizes}
+    table = by_scale(results, name, caption, rows)
+    read = []
+    for size in READ_SIZES:
+        depth = depth_reached(read_column("Clean", size))
+        shown = {"depth reached": f"{depth:.0f}", "depth x ln λ": f"{depth / growth_layers(size):.1f}"}
+        read.append({"row": label(size), "source": "paper, read off"} | shown)
+    table.rows = pd.concat([pd.DataFrame(read), table.rows], ignore_index=True)
+    return table
 
 
 def failed(results: pd.DataFrame, name: str, caption: str) -> Table:
