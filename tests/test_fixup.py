@@ -167,7 +167,7 @@ def test_a_network_that_has_not_fitted_its_training_set_is_found():
     (fitted,) = (claim for claim in claims.CIFAR10 if "fitted the training set" in claim.text)
     unfitted = results_of("paper", accuracy)
     assert fitted.judge(report.measured(fitted.measure, unfitted, "paper"), "paper") == verdicts.NOT_REPRODUCED
-    assert fitted.judge(report.measured(fitted.measure, unfitted, "paper"), "quick") == verdicts.NOT_RUN
+    assert fitted.judge(report.measured(fitted.measure, unfitted, "paper"), "quick") == verdicts.NOT_JUDGED
 
 
 @pytest.mark.parametrize("scale", ["quick", "laptop"])
