@@ -16,6 +16,7 @@ import hashlib
 import os
 import re
 import tarfile
+import tempfile
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -25,6 +26,7 @@ import numpy as np
 import PIL
 import scipy
 import torch
+from filelock import FileLock
 
 from lib.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from lib.sources import DataError, read, read_array
@@ -54,7 +56,7 @@ class Corrupted:
         base, kind, corruption, severity = found.groups()
         if corruption not in CORRUPTIONS:
             raise DataError(f"{name}: unknown corruption {corruption!r}; allowed: {', '.join(CORRUPTIONS)}")
-        if int(severity) not in SEVERITIES:
+        if severity not in map(str, SEVERITIES):  # neither 03 nor digits of other scripts: one name for one thing
             raise DataError(f"{name}: unknown severity {severity}; allowed: {', '.join(map(str, SEVERITIES))}")
         if kind == "c" and base != "cifar10":
             raise DataError(
@@ -74,7 +76,7 @@ class Corrupted:
         remedy = f"Delete {folder} and run again"
         labels = read_array(folder / "labels.npy", remedy, "r")
         images = read_array(folder / f"{self.corruption}.npy", remedy, "r")
-        count, rest = divmod(len(labels), len(SEVERITIES))
+        count, rest = divmod(labels.size, len(SEVERITIES))
         if labels.ndim != 1 or rest or not self.generated and count != OFFICIAL_IMAGES:
             expected = f"five times the labels of the {'test set' if self.generated else f'{OFFICIAL_IMAGES} images'}"
             raise DataError(f"{folder / 'labels.npy'} has shape {labels.shape}; expected {expected}. {remedy}")
@@ -119,13 +121,17 @@ def _labels_of_archive(root: Path) -> np.ndarray | None:
 
 
 def _official(corruption: str, root: Path) -> Path:
-    """The folder of the official files, downloaded where the one that is needed is missing."""
+    """The folder of the official files, downloaded where the one that is needed is missing.
+
+    Of several processes that miss it, such as the workers of a sweep, one downloads it and the others wait.
+    """
     folder = root / "CIFAR-10-C"
     if not (folder / f"{corruption}.npy").exists():
-        from torchvision.datasets.utils import download_and_extract_archive
-
         try:
-            download_and_extract_archive(ADDRESS, str(root), md5=MD5, remove_finished=True)
+            root.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder.with_suffix(".lock")):
+                if not (folder / f"{corruption}.npy").exists():
+                    _download(folder)
         except (RuntimeError, OSError, EOFError, ValueError, HTTPException, tarfile.TarError) as error:
             raise DataError(
                 f"{folder / corruption}.npy is missing and CIFAR-10-C could not be downloaded from {ADDRESS} (2.9 GB): {error}. "
@@ -133,6 +139,18 @@ def _official(corruption: str, root: Path) -> Path:
                 f"cifar10-generated-{corruption}-1, …. Another folder: set BATCHNORM_DATA."
             ) from error
     return folder
+
+
+def _download(folder: Path) -> None:
+    """The files are moved to where they are looked for when all are unpacked: nobody sees a part of one."""
+    from torchvision.datasets.utils import download_and_extract_archive
+
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as unpacked:
+        download_and_extract_archive(ADDRESS, str(folder.parent), unpacked, md5=MD5, remove_finished=True)
+        folder.mkdir(exist_ok=True)
+        # The labels first: who finds images looks for them.
+        for path in sorted(Path(unpacked, folder.name).iterdir(), key=lambda path: path.name != "labels.npy"):
+            path.replace(folder / path.name)
 
 
 def _generated(base: str, corruption: str, root: Path) -> Path:

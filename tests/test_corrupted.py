@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import tarfile
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -110,6 +111,44 @@ def test_missing_files_are_downloaded_once(archive, tmp_path):
     assert not (tmp_path / "CIFAR-10-C.tar").exists()
 
 
+def test_whoever_misses_the_same_files_waits_for_one_download(archive, tmp_path, monkeypatch):
+    """The second comes while the first downloads; it may not begin before the first is done, and then has nothing to do."""
+    downloads, found = [], {}
+
+    def read(name):
+        found[name] = Corrupted.named(f"cifar10-c-{name}-1").read("test", tmp_path)[0]
+
+    second = threading.Thread(target=read, args=("gaussian_noise",))
+
+    def download(address, file):
+        downloads.append(file)
+        if len(downloads) == 1:
+            second.start()
+            second.join(timeout=0.3)  # long enough for it to end here, where nothing keeps it
+            assert second.is_alive()
+        shutil.copy(archive, file)
+
+    monkeypatch.setattr(utils, "_urlretrieve", download)
+    read("fog")
+    second.join()
+    assert len(downloads) == 1
+    for name in ("fog", "gaussian_noise"):
+        assert np.array_equal(found[name], numbered(name)[:COUNT])
+
+
+def test_files_that_are_not_all_unpacked_are_seen_by_nobody(archive, tmp_path, monkeypatch):
+    def breaks_off(source, target, remove_finished):
+        with tarfile.open(source) as tar:
+            tar.extractall(target, filter="data")
+        assert not (tmp_path / "CIFAR-10-C").exists()
+        raise OSError("no space left")
+
+    monkeypatch.setattr(utils, "extract_archive", breaks_off)
+    with pytest.raises(DataError, match="no space left"):
+        data.load("cifar10-c-fog-1", "test", tmp_path)
+    assert not (tmp_path / "CIFAR-10-C").exists() and not list(tmp_path.glob(".CIFAR-10-C-*"))
+
+
 def test_an_archive_with_another_checksum_is_not_unpacked(archive, tmp_path):
     archive.write_bytes(archive.read_bytes()[:-20000])
     with pytest.raises(
@@ -146,6 +185,7 @@ def test_a_truncated_file_is_refused(official, file, kept):
         ("labels.npy", np.zeros_like(LABELS), "does not belong to these images: it must be the labels of"),
         ("labels.npy", LABELS.astype(np.int64), "labels.npy has dtype int64, expected uint8"),
         ("labels.npy", LABELS[None], r"shape \(1, 100\)"),
+        ("labels.npy", np.array(3, np.uint8), r"shape \(\); expected five times the labels of the 20 images"),
         ("fog.npy", numbered("fog")[:-COUNT], r"fog.npy has shape \(80, 32, 32, 3\); expected \(100, 32, 32, 3\)"),
         ("fog.npy", numbered("fog")[:, :28], r"fog.npy has shape \(100, 28, 32, 3\)"),
         ("fog.npy", numbered("fog") / 255, "fog.npy has dtype float64, expected uint8"),
@@ -266,6 +306,8 @@ def test_a_name_says_what_it_is(name):
         ("cifar10-c-fogg-3", "unknown corruption 'fogg'; allowed: gaussian_noise, "),
         ("cifar10-c-fog-0", "unknown severity 0; allowed: 1, 2, 3, 4, 5"),
         ("cifar10-generated-fog-6", "unknown severity 6"),
+        ("cifar10-c-fog-03", "unknown severity 03; allowed: 1, 2, 3, 4, 5"),
+        ("cifar10-c-fog-\N{ARABIC-INDIC DIGIT THREE}", "unknown severity"),
         ("svhn-c-fog-1", "official files for cifar10-c alone; allowed is svhn-generated-fog-1"),
         ("mnist-5k-generated-fog-1", "mnist-5k cannot be corrupted: its images are not in colour"),
         ("nothing-generated-fog-1", "unknown data set 'nothing'"),

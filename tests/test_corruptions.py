@@ -307,3 +307,34 @@ def test_a_severity_of_numpy_is_one():
 def test_every_image_has_a_number():
     with pytest.raises(ValueError, match="1 numbers for 2 images; give one for each"):
         corrupt(photographs(2), "fog", 1, index=[0])
+
+
+@pytest.mark.parametrize(
+    ("index", "shown"),
+    [
+        (3, "3"),
+        ([0.0, 1.0], r"\[0.0, 1.0\]"),
+        ("01", "'01'"),
+        ([False, True], r"\[False, True\]"),
+        ({0, 1}, r"\{0, 1\}"),
+        (torch.tensor([0.0, 1.0]), "tensor"),
+        (torch.tensor(1), "tensor"),
+        (np.array([0.0, 1.0]), "array"),
+        ([[0], [1]], r"\[\[0\], \[1\]\]"),
+    ],
+)
+def test_numbers_of_images_are_whole(index, shown):
+    with pytest.raises(TypeError, match=f"index={shown}.*; allowed: a sequence of whole numbers, one for each image"):
+        corrupt(photographs(2), "fog", 1, index=index)
+
+
+@pytest.mark.parametrize("seed", [0.0, False, None, "a", [0], torch.tensor(0)])
+def test_a_seed_is_a_whole_number(seed):
+    with pytest.raises(TypeError, match="seed=.*; allowed is a whole number"):
+        corrupt(photographs(2), "fog", 1, seed=seed)
+
+
+@pytest.mark.parametrize("kind", [tuple, np.array, torch.tensor, lambda numbers: [np.int64(number) for number in numbers]])
+def test_whole_numbers_of_any_kind_are_the_same_chance(kind):
+    expected = corrupt(photographs(3), "gaussian_noise", 1, seed=2, index=[4, 0, 7])
+    assert torch.equal(corrupt(photographs(3), "gaussian_noise", 1, seed=np.int64(2), index=kind([4, 0, 7])), expected)

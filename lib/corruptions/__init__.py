@@ -39,20 +39,22 @@ def corrupt(images: Tensor, name: str, severity: int, *, seed: int = 0, index: S
 
     `name` is one of CORRUPTIONS, `severity` one of 1 to 5. `index` are the numbers of the images, 0, 1, … for None: what is
     random about an image depends on its number, the name, the severity and `seed` alone, not on the images beside it.
-    Raises ValueError or TypeError for images, names or severities that are not allowed.
+    Raises ValueError or TypeError for images, names, severities, seeds or numbers that are not allowed.
     """
     if not isinstance(name, str):
         raise TypeError(f"the corruption is {name!r}; allowed is one name as a str: {', '.join(CORRUPTIONS)}")
     if name not in CORRUPTIONS:
         raise ValueError(f"unknown corruption {name!r}; allowed: {', '.join(CORRUPTIONS)}")
-    if not isinstance(severity, Integral) or isinstance(severity, bool) or severity not in SEVERITIES:
+    if not _is_whole(severity) or severity not in SEVERITIES:
         raise ValueError(f"severity={severity!r}; allowed: {', '.join(map(str, SEVERITIES))}, as an int")
     if not isinstance(images, Tensor) or images.dtype != torch.uint8:
         found = f"a tensor of {images.dtype}" if isinstance(images, Tensor) else type(images).__name__
         raise TypeError(f"images are {found}; allowed: a tensor of torch.uint8, with grey levels from 0 to 255")
     if images.ndim != 4 or images.shape[1:] != (3, SIZE, SIZE):
         raise ValueError(f"images have shape {tuple(images.shape)}; the corruptions are for (N, 3, {SIZE}, {SIZE})")
-    index = range(len(images)) if index is None else index
+    if not _is_whole(seed):
+        raise TypeError(f"seed={seed!r}; allowed is a whole number")
+    index = range(len(images)) if index is None else _numbers(index)
     if len(index) != len(images):
         raise ValueError(f"{len(index)} numbers for {len(images)} images; give one for each")
     corrupted = torch.empty_like(images, memory_format=torch.contiguous_format)
@@ -61,3 +63,15 @@ def corrupt(images: Tensor, name: str, severity: int, *, seed: int = 0, index: S
         chance = Chance(seed, name, severity, index[chunk], images.device)
         corrupted[chunk] = truncated(CORRUPTIONS[name](images[chunk].float(), severity, chance))
     return corrupted
+
+
+def _is_whole(number: object) -> bool:
+    return isinstance(number, Integral) and not isinstance(number, bool)
+
+
+def _numbers(index: object) -> Sequence[int]:
+    """What would be written otherwise than a whole number, such as 0.0 for 0, would have other chance."""
+    numbers = index.tolist() if hasattr(index, "tolist") else index  # of an array or a tensor
+    if not isinstance(numbers, Sequence) or not all(map(_is_whole, numbers)):
+        raise TypeError(f"index={index!r}; allowed: a sequence of whole numbers, one for each image")
+    return numbers
