@@ -177,10 +177,66 @@ def test_verdicts_follow_the_made_up_networks(results):
     assert verdict("WRN-28-10: batch norm gains accuracy on Snow") == verdicts.REPRODUCED
     assert verdict("no difference on Zoom") == verdicts.REPRODUCED
     assert verdict("the five corruptions of Table 13") == verdicts.DIRECTION
-    assert verdict("Gaussian noise of severity 3") == verdicts.REPRODUCED  # 20, printed 26: within a quarter
+    assert verdict("Gaussian, severity 3") == verdicts.DIRECTION  # 20, the range is 26 to 28
+    assert verdict("Impulse, severity 5") == verdicts.REPRODUCED  # 19, the bound is 17
     assert verdict("costs accuracy on fog") == verdicts.DIRECTION
     assert verdict("at least half of the cost on noise") == verdicts.DIRECTION
     assert verdict("is then the better choice") == verdicts.NOT_REPRODUCED  # three quarters are not all
+
+
+def at_severity(severity: str) -> claim_tables.Claim:
+    (claim,) = (claim for claim in claims.VGG13 if claim.text.endswith(severity))
+    return claim
+
+
+@pytest.mark.parametrize("severity", [4, 5])
+@pytest.mark.parametrize(
+    ("mean", "verdict"),
+    [
+        (13.0, verdicts.DIRECTION),  # of a bound, a quarter less is too little
+        (16.0, verdicts.DIRECTION),
+        (16.9, verdicts.REPRODUCED),  # two standard errors reach it
+        (22.0, verdicts.REPRODUCED),
+        (40.0, verdicts.REPRODUCED),
+        (-20.0, verdicts.NOT_REPRODUCED),
+        (0.1, verdicts.inconclusive(3)),
+    ],
+)
+def test_a_bound_is_one_sided(mean, severity, verdict):
+    claim, found = at_severity(f"Impulse, severity {severity}"), pd.Series([mean - 0.3, mean, mean + 0.3])
+    assert claim.paper == "17 or more" and claim.judge(found, "paper") == verdict
+    assert claim.judge(found, "laptop") == (verdict if verdict != verdicts.REPRODUCED else verdicts.DIRECTION)
+
+
+@pytest.mark.parametrize("severity", [3, 4, 5])
+def test_every_severity_of_a_range_is_judged_against_all_of_it(severity):
+    claim = at_severity(f"Gaussian, severity {severity}")
+    assert claim.paper == "26 to 28"
+    for mean, verdict in ((25, verdicts.DIRECTION), (25.8, verdicts.REPRODUCED), (27, verdicts.REPRODUCED)):
+        assert claim.judge(pd.Series([mean - 0.3, mean, mean + 0.3]), "paper") == verdict
+    assert claim.judge(pd.Series([28.7, 29.0, 29.3]), "paper") == verdicts.DIRECTION
+
+
+def test_severities_are_of_their_own(results):
+    other = results.copy()
+    batch = other["norm"] == "batch"
+    other.loc[batch, "impulse_noise 5"] += 10.0
+    four, five = (at_severity(f"Impulse, severity {severity}") for severity in (4, 5))
+    assert claim_tables.judged(four, other, "paper")[1] == verdicts.REPRODUCED
+    assert claim_tables.judged(five, other, "paper")[1] == verdicts.DIRECTION
+
+
+def test_what_the_paper_does_not_say_stands_in_no_column_of_its():
+    assert {claim.paper for claim in claims.BEYOND} == {"–"}
+
+
+def test_a_mean_says_that_the_papers_is_over_all():
+    papers = {False: [], True: []}
+    for make in (claims.vgg8, claims.vgg13, claims.wrn):
+        for ours, theirs in zip(make(GENERATED), make(OFFICIAL), strict=True):
+            papers["(without frost)" in ours.text].append((ours.paper, theirs.paper))
+    assert all(ours == theirs for ours, theirs in papers[False])
+    assert len(papers[True]) == 5 and all(ours == f"{theirs} (all 19)" for ours, theirs in papers[True])
 
 
 def test_the_five_largest_are_told_from_others(results):
@@ -236,6 +292,43 @@ def _tables(results, corrupted):
     yield tables.mean_errors(results, "tab-mce", "Errors.", corrupted)
 
 
+def _rows_of_others(results):
+    """All tables of the models that the chapter shows where they were run."""
+    for model in tables.others(results, "paper"):
+        yield tables.nineteen(results, "paper", "tab-nineteen", "All.", model=model).rows
+        yield tables.categories(results, "tab-means", "Means.", model=model).rows
+        yield tables.mean_errors(results, "tab-mce", "Errors.", model=model).rows
+        yield claim_tables.table(claims.beyond(GENERATED, model), results, "tab-beyond", "Beyond.").rows
+
+
+def test_others_are_the_models_that_were_tested(results):
+    assert tables.others(results, "paper") == ["vgg13", "wrn28"]
+    assert tables.others(results, "laptop") == tables.others(results, "quick") == []
+    assert tables.others(results[results["experiment"] == EXPERIMENT_OF[GENERATED]], "paper", OFFICIAL) == []
+
+
+def test_every_network_that_is_tested_is_shown_somewhere(results):
+    """Whatever of them is changed, running averages or the statistics of the corrupted batch, changes a table."""
+    table_13 = tables.table_13(results).table("tab-cc", "Table.").rows
+    shown = list(_rows_of_others(results))
+    for model in ("vgg13", "wrn28"):
+        other = results.copy()
+        other.loc[other["model"] == model, [column for column in other if ", by batch" in str(column)]] -= 30.0
+        changed = [not a.equals(b) for a, b in zip(shown, _rows_of_others(other), strict=True)]
+        assert sum(changed) == 4
+    other = results.copy()
+    other.loc[other["norm"] == "fixup", list(CORRUPTIONS)] -= 30.0
+    assert not tables.table_13(other).table("tab-cc", "Table.").rows.equals(table_13)
+
+
+def test_fixup_as_published_is_a_row_where_it_was_tested(results):
+    label = "WRN-28-10, Fixup as published"
+    rows = tables.table_13(results).table("tab-cc", "Table.").rows
+    assert rows[rows["row"] == label]["source"].tolist() == ["ours, paper"]
+    laptop = tables.table_13(results[results["scale"] != "paper"])
+    assert label not in laptop.rows and len(laptop.rows) == 6
+
+
 def test_the_papers_table_is_all_there(results):
     comparison = tables.table_13(results)
     rows = comparison.table("tab-cc", "Table.").rows
@@ -243,7 +336,7 @@ def test_the_papers_table_is_all_there(results):
     assert len(printed) == 6 and (printed != "–").all().all()
     assert printed.loc["VGG8, batch norm", "Gaussian"] == "56.4 ± 1.5"
     assert printed.loc["WRN-28-10, Fixup as the code had it", "Contrast"] == "81.2 ± 0.7"
-    assert rows[(rows["source"] == "ours, paper")]["row"].tolist() == [""] * 6
+    assert rows[(rows["source"] == "ours, paper")]["row"].tolist() == [""] * 6 + ["WRN-28-10, Fixup as published"]
 
 
 def test_all_nineteen_are_listed_fog_included(results):
@@ -275,15 +368,39 @@ def test_means_by_category_are_means_over_corruptions(results):
             assert float(laptop.loc[row, "gap"].split(" ")[0]) == pytest.approx(np.mean(members), abs=0.006)
 
 
-def test_the_two_mean_errors(results):
-    rows = tables.mean_errors(results, "tab-mce", "Errors.").rows
+@pytest.mark.parametrize(("corrupted", "all_of_them", "own"), [(GENERATED, 18, 14), (OFFICIAL, 19, 15)])
+def test_the_two_mean_errors(results, corrupted, all_of_them, own):
+    """The plain one is over all corruptions, the benchmark's over those that count for it."""
+    plain, relative = f"mean error of {all_of_them} (the paper's mCE)", f"mCE of {own}, reference: no batch norm"
+    rows = tables.mean_errors(results, "tab-mce", "Errors.", corrupted).rows
     laptop = rows[rows["source"] == "ours, laptop"].set_index("row")
-    plain = float(laptop.loc["batch norm", "mean error (the paper's mCE)"].split(" ")[0])
-    costs = [COST.get(n, GAINS.get(n, 2.0)) for n in claims.averaged(GENERATED)]
-    assert plain == pytest.approx(20 + 9 - 0.1 + np.mean(costs), abs=0.05)
-    relative = float(laptop.loc["batch norm", "mCE, reference: no batch norm"].split(" ")[0])
-    assert relative == pytest.approx(np.mean([100 * (28.9 + cost) / 28.9 for cost in costs]), abs=0.5)
-    assert laptop.loc["no batch norm", "mCE, reference: no batch norm"].startswith("100.00")
+    costs = {n: COST.get(n, GAINS.get(n, 2.0)) for n in claims.averaged(corrupted)}
+    assert len(costs) == all_of_them
+    found = float(laptop.loc["batch norm", plain].split(" ")[0])
+    assert found == pytest.approx(20 + 9 - 0.1 + np.mean(list(costs.values())), abs=0.05)
+    extra = {"speckle_noise", "gaussian_blur", "spatter", "saturate"}
+    counting = [100 * (28.9 + cost) / 28.9 for name, cost in costs.items() if name not in extra]
+    assert len(counting) == own
+    assert float(laptop.loc["batch norm", relative].split(" ")[0]) == pytest.approx(np.mean(counting), abs=0.5)
+    assert laptop.loc["no batch norm", relative].startswith("100.00")
+
+
+def test_extra_corruptions_are_in_no_mce(results):
+    other = results.copy()
+    other.loc[other["norm"] == "batch", ["speckle_noise", "gaussian_blur", "spatter", "saturate"]] -= 40.0
+    before, after = (tables.mean_errors(frame, "tab-mce", "Errors.").rows for frame in (results, other))
+    changed = {column for column in before if not before[column].equals(after[column])}
+    assert changed == {"mean error of 18 (the paper's mCE)"}
+
+
+def test_the_papers_mean_error_stands_beside_ours(results):
+    rows = tables.mean_errors(results, "tab-mce", "Errors.").rows
+    paper = rows[rows["source"] == "paper"].set_index("row")
+    assert paper["mean error of 18 (the paper's mCE)"].to_dict() == {"no batch norm": "27.1 ± 0.7", "batch norm": "29.0 ± 0.6"}
+    assert paper["clean error"].to_dict() == {"no batch norm": "12.1 ± 0.1", "batch norm": "11.3 ± 0.1"}
+    wide = tables.mean_errors(results, "tab-mce", "Errors.", model="wrn28").rows
+    wide = wide[wide["source"] == "paper"].set_index("row")
+    assert wide.loc["batch norm", "clean error"] == "4.1 ± 0.1" and set(wide["mean error of 18 (the paper's mCE)"]) == {"–"}
 
 
 def test_every_figure_is_drawn(results):
@@ -291,6 +408,8 @@ def test_every_figure_is_drawn(results):
         figures.every_corruption(),
         figures.gaps(results, "paper"),
         figures.gaps(results, "laptop", OFFICIAL),
+        *(figures.gaps(results, "paper", model=model) for model in ("vgg13", "wrn28")),
+        figures.severities(results, "paper", ("fog", "contrast"), model="vgg13"),
         figures.severities(results, "quick", ("fog", "contrast")),
     ):
         assert figure.axes
@@ -346,6 +465,12 @@ def test_no_reading_of_the_papers_noise_is_a_tie():
         (lambda normalized, std, sigmas: 2.5, "a whole number from 1 to 5"),
         (lambda n, std, sigmas: 1 + int(np.argmin([abs(s - n / std) for s in sigmas])), "divided by the standard deviation"),
         (lambda n, std, sigmas: int(np.argmin([abs(s - n * std) for s in sigmas])), "that of severity 1"),
+        (lambda n, std, sigmas: 1 + int(np.argmin([abs(s - n * 0.2) for s in sigmas])), "divided by the standard deviation"),
+        (lambda n, std, sigmas: 1 + int(np.argmin([abs(s - n * std) for s in exercises.GAUSSIAN])), "are an argument"),
+        (lambda n, std, sigmas: next((i for i, s in enumerate(sigmas, 1) if s >= n * std), 5), "The nearest is asked for"),
+        (lambda n, std, sigmas: max([i for i, s in enumerate(sigmas, 1) if s <= n * std] + [1]), "The nearest is asked for"),
+        (lambda n, std, sigmas: 1 + int(np.argmin([abs(s**2 - (n * std) ** 2) for s in sigmas])), "The nearest is asked for"),
+        (lambda n, std, sigmas: 1 + int(np.argmin([abs(np.log(s / (n * std))) for s in sigmas])), "The nearest is asked for"),
         (lambda normalized: 1, "raises TypeError"),
     ],
 )
@@ -366,6 +491,9 @@ def test_solution_of_the_mce():
         (lambda e, r: 100 * sum(map(sum, e.values())) / sum(map(sum, r.values())), "mean of the two ratios"),
         (lambda e, r: 100 * np.mean([a / b for n in e for a, b in zip(e[n], r[n], strict=True)]), "before you divide"),
         (lambda e, r: None, "return one number"),
+        (lambda e, r: 100 * np.median([sum(e[n]) / sum(r[n]) for n in e]), "every one of them counts"),
+        (lambda e, r: 100 * sum(sum(e[n]) / sum(r[n]) for n in e) / 2, "the mean is over three"),
+        (lambda e, r: 50 * sum(sum(e[n]) / sum(r[n]) for n in ("fog", "snow")), "raises KeyError"),
     ],
 )
 def test_wrong_answers_about_the_mce(wrong, hint):

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from lib import report, sources
-from lib.common_corruptions.claims import gap
+from lib.common_corruptions.claims import NETWORKS, gap
 from lib.common_corruptions.experiments import GENERATED
 from lib.common_corruptions.tables import gap_in_print, in_words
 from lib.corruptions import CATEGORIES, CORRUPTIONS, SEVERITIES, corrupt
@@ -133,7 +133,7 @@ def gaps(results: pd.DataFrame, scale: str, corrupted: str = GENERATED, model: s
         start += len(members)
     axis.set_yticks(range(len(names)), [in_words(name) for name in names])
     axis.set_ylim(len(names) - 0.5, -0.7)
-    axis.set_xlabel("points of accuracy that batch norm costs (negative: gains), mean over five severities")
+    axis.set_xlabel(f"points of accuracy that batch norm costs {NETWORKS[model]} (negative: gains), mean over five severities")
     axis.grid(axis="x", alpha=0.3)
     figure.legend(loc="outside lower center", ncols=3, fontsize="small")
     plt.close(figure)
@@ -160,7 +160,7 @@ def severities(
         axis.axhline(0, color="black", linewidth=0.8)
         axis.set(title=in_words(name), xlabel="severity")
         axis.grid(alpha=0.3)
-    axes[0].set_ylabel("cost of batch norm (points)")
+    axes[0].set_ylabel(f"cost of batch norm, {NETWORKS[model]} (points)")
     axes[0].legend(fontsize="small")
     plt.close(figure)
     return figure

@@ -5,14 +5,29 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from lib.claims import minus
-from lib.common_corruptions.claims import NETWORKS, PRINTED, TOP_FIVE, WITHOUT, accuracy, arm, averaged, clean, gap
+from lib.common_corruptions.claims import (
+    NETWORKS,
+    PRINTED,
+    TOP_FIVE,
+    WITHOUT,
+    accuracy,
+    arm,
+    averaged,
+    benchmarks_own,
+    clean,
+    gap,
+)
 from lib.common_corruptions.experiments import GENERATED
 from lib.corruptions import CATEGORIES, CORRUPTIONS
 from lib.paper import Reported, reported, stated
-from lib.report import Column, Comparison, Measure, Table, by_scale, measured
+from lib.report import Column, Comparison, Measure, Table, by_scale, measured, rows_of
 
-WORDS = {"none": "no batch norm", "batch": "batch norm", "fixup-he": "Fixup as the code had it"}
+WORDS = {"none": "no batch norm", "batch": "batch norm", "fixup-he": "Fixup as the code had it", "fixup": "Fixup as published"}
 VARIANTS = {"none": "noBN", "batch": "BN", "fixup-he": "Fixup(one BN)"}  # as the paper has them
+MEANS = {  # the paper's mean accuracies over all nineteen corruptions, in its text
+    ("vgg8", "none"): "VGG8 mean CIFAR-10-C accuracy (called mCE), no BN",
+    ("vgg8", "batch"): "VGG8 mean CIFAR-10-C accuracy (called mCE), BN",
+}
 IMAGES = {"generated": "corrupted here", "official": "the files of CIFAR-10-C"}
 
 
@@ -30,12 +45,18 @@ def printed(model: str, norm: str, column: str) -> Reported | None:
         return None
 
 
+def others(results: pd.DataFrame, scale: str, corrupted: str = GENERATED) -> list[str]:
+    """The models beside VGG8 that were tested at a scale."""
+    found = results[results["scale"] == scale]
+    return [name for name in NETWORKS if name != "vgg8" and len(rows_of(found, [arm(name, "batch", corrupted)]))]
+
+
 def table_13(results: pd.DataFrame, corrupted: str = GENERATED) -> Comparison:
-    rows = {
-        f"{NETWORKS[model]}, {WORDS[norm]}": arm(model, norm, corrupted)
-        for model in NETWORKS
-        for norm in (WITHOUT[model], "batch")
-    }
+    """The paper's rows; where it was tested, Fixup as published stands beside the one that the paper very probably has."""
+    pairs = [(model, norm) for model in NETWORKS for norm in (WITHOUT[model], "batch")]
+    if len(rows_of(results, [arm("wrn28", "fixup", corrupted)])):
+        pairs.append(("wrn28", "fixup"))
+    rows = {f"{NETWORKS[model]}, {WORDS[norm]}": arm(model, norm, corrupted) for model, norm in pairs}
     columns = [
         _column("Clean", clean),
         *(_column(PRINTED[name], lambda networks, n=name: accuracy(networks, (n,))) for name in TOP_FIVE),
@@ -111,10 +132,12 @@ def gap_in_print(name: str, model: str) -> Reported | None:
 def mean_errors(results: pd.DataFrame, name: str, caption: str, corrupted: str = GENERATED, model: str = "vgg8") -> Table:
     """The paper's mCE, a plain mean error; and the benchmark's, with our network without batch norm in AlexNet's place.
 
-    Both are over the same corruptions, without frost where it is generated (`claims.averaged`).
+    The plain one is over all corruptions, the benchmark's over its own fifteen, both without frost where it is generated
+    (`claims.averaged`, `claims.benchmarks_own`). The paper's rows follow from its accuracies, which have frost in them.
     """
-    names = averaged(corrupted)
+    names, own = averaged(corrupted), benchmarks_own(corrupted)
     without, with_it = arm(model, WITHOUT[model], corrupted), arm(model, "batch", corrupted)
+    plain, relative = f"mean error of {len(names)} (the paper's mCE)", f"mCE of {len(own)}, reference: {WORDS[WITHOUT[model]]}"
     kinds = {
         WORDS[WITHOUT[model]]: (without, False),
         "batch norm": (with_it, False),
@@ -123,12 +146,26 @@ def mean_errors(results: pd.DataFrame, name: str, caption: str, corrupted: str =
     rows = {
         label: {
             "clean error": lambda get, n=networks, b=by_batch: 100 - clean(n, by_batch=b)(get),
-            "mean error (the paper's mCE)": lambda get, n=networks, b=by_batch: 100 - accuracy(n, names, by_batch=b)(get),
-            "mCE, reference: no batch norm": relative_mce(networks, without, names, by_batch=by_batch),
+            plain: lambda get, n=networks, b=by_batch: 100 - accuracy(n, names, by_batch=b)(get),
+            relative: relative_mce(networks, without, own, by_batch=by_batch),
         }
         for label, (networks, by_batch) in kinds.items()
     }
-    return by_scale(results, name, caption, rows)
+    ours = by_scale(results, name, caption, rows)
+    lines = []
+    for label, (networks, by_batch) in kinds.items():
+        if not by_batch:
+            errors = zip(("clean error", plain), _errors_in_print(model, networks["norm"]), strict=True)
+            lines.append({"row": label, "source": "paper", **dict(errors), relative: "–"})
+        lines += [line for line in ours.rows.to_dict("records") if line["row"] == label]
+    return Table(name, ours.caption, pd.DataFrame(lines), results=ours.results)
+
+
+def _errors_in_print(model: str, norm: str) -> tuple[str, str]:
+    """The clean and the mean error by the paper's accuracies; the latter is printed for VGG8 alone."""
+    mean = stated(MEANS[model, norm]) if (model, norm) in MEANS else None
+    accuracies = (printed(model, norm, "Clean"), mean)
+    return tuple(minus(Reported(100.0, None, "", "100"), found).printed if found else "–" for found in accuracies)
 
 
 def relative_mce(networks: dict, reference: dict, corruptions: Sequence[str], *, by_batch: bool = False) -> Measure:
