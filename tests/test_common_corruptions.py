@@ -351,6 +351,19 @@ def test_gaps_in_print_come_from_the_text_then_from_the_table():
     assert tables.gap_in_print("jpeg_compression", "wrn28").printed == "4.6 ± 0.3"
     assert tables.gap_in_print("contrast", "vgg13").printed == "-2.4 ± 0.8"
     assert tables.gap_in_print("fog", "vgg8") is None and tables.gap_in_print("snow", "vgg8") is None
+    assert [tables.gap_in_print(n, "vgg13").printed for n in ("zoom_blur", "pixelate")] == ["-0.2 ± 1.3", "2.9 ± 0.6"]
+    gains = {"contrast": "-4.9 ± 1.1", "snow": "-2.8 ± 0.4", "spatter": "-2.3 ± 0.8"}  # of the wide network, by batch norm
+    assert {name: tables.gap_in_print(name, "wrn28").printed for name in gains} == gains
+
+
+@pytest.mark.parametrize("model", claims.NETWORKS)
+def test_what_the_claims_say_of_a_corruption_is_shown_beside_it(model):
+    """Every corruption of which a claim has a number of its own, whatever the sign."""
+    said = [claim for claim in (*claims.VGG8, *claims.VGG13, *claims.WRN) if claim.text.startswith(claims.NETWORKS[model])]
+    for name, words in claims.PRINTED.items():
+        named = [claim for claim in said if re.search(rf" on {words}(,|$)", claim.text) and "severity" not in claim.text]
+        if named:
+            assert tables.gap_in_print(name, model).printed.lstrip("-") in named[0].paper
 
 
 def test_means_by_category_are_means_over_corruptions(results):

@@ -120,13 +120,22 @@ def gap_in_print(name: str, model: str) -> Reported | None:
     """What the paper says batch norm costs on a corruption, in its text or else by its Table 13."""
     if name not in PRINTED:
         return None
-    for claim in (f"{NETWORKS[model]}: noBN minus BN, {PRINTED[name]}", f"{NETWORKS[model]}: Fixup minus BN, {PRINTED[name]}"):
-        try:
-            return stated(claim)
-        except KeyError:
-            continue
+    network, corruption = NETWORKS[model], PRINTED[name]
+    costs = (": noBN minus BN, {}", ": Fixup minus BN, {}", " {} gap", " {} blur gap (negative)")
+    for claim in costs:
+        if said := _said(network + claim.format(corruption)):
+            return said
+    if gain := _said(f"{network}: BN minus Fixup, {corruption}"):
+        return minus(Reported(0.0, None, "", "0"), gain)
     without, with_it = (printed(model, norm, PRINTED[name]) for norm in (WITHOUT[model], "batch"))
     return minus(without, with_it) if without else None
+
+
+def _said(claim: str) -> Reported | None:
+    try:
+        return stated(claim)
+    except KeyError:
+        return None
 
 
 def mean_errors(results: pd.DataFrame, name: str, caption: str, corrupted: str = GENERATED, model: str = "vgg8") -> Table:
