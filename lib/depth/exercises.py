@@ -31,7 +31,7 @@ LIMIT = float(theory.trainable_depth(theory.GRADIENT_GROWTH_LIMIT))
 @check
 def check_smallest_batch(smallest_batch: Callable) -> None:
     """Exercise 2: `smallest_batch(depth)`, the smallest batch size whose line reaches `depth`, or None if none does."""
-    for depth in (12, 20, 30.5, 35, 40, 41):
+    for depth in (12, 20, 30.5, 35, 40, 41, line(500)):
         answer = called(smallest_batch, depth)
         size = number(answer, f"for {depth} layers there is a batch size; return a whole number.")
         if size != int(size) or size < theory.SMALLEST_BATCH:

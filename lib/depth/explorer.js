@@ -32,7 +32,8 @@
     svg.replaceChildren();
     axes();
     const units = data.growths[growth.value];
-    const points = data.sizes.map((size, i) => [x(size), y(Math.min(depthOf(units[i]), data.deepest))]);
+    const shown = data.sizes.map((size, i) => [size, depthOf(units[i])]).filter(([, depth]) => depth <= data.deepest);
+    const points = shown.map(([size, depth]) => [x(size), y(depth)]);
     add("polyline", { class: "line", points: points.map((point) => point.map((v) => v.toFixed(1)).join(",")).join(" ") });
     let right = 0;
     for (const cell of data.cells) {
