@@ -35,8 +35,8 @@ def frost(images: Tensor, severity: int, chance: Chance) -> Tensor:
     """A weighted sum of the image and a texture of ice. Source of the weights: `frost` of make_cifar_c.py.
 
     The original crops one of five photographs of frozen windows, which no package that this book needs carries. Here the
-    texture is *generated*: grey noise on several scales, whose mean colour, contrast and spectrum are those of 32x32 crops of the
-    photographs (`FROST`). It has no crystals. Accuracies on it are not comparable with those on the original.
+    texture is *generated*: grey noise on several scales, whose mean colour, contrast and, at coarse scales, spectrum are those of
+    32x32 crops of the photographs (`FROST`). It has no crystals. Accuracies on it are not comparable with those on the original.
     """
     weight, ice = ((1, 0.2), (1, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45))[severity - 1]
     return weight * images + ice * frost_texture(chance).to(images.device)
