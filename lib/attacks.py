@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from lib.memory import keep_freed
 from lib.models import cross_entropy
 
 Model = Callable[[Tensor], Tensor]
@@ -88,6 +89,7 @@ def iterates(
     ball = _BALLS[norm](x, labels, epsilon, bounds)
     adversarial = ball.project(x + ball.random(generator)) if random_start else x
     yield adversarial
+    keep_freed()
     for step in range(1, steps + 1):
         gradient = input_gradient(model, adversarial, labels)
         adversarial = ball.step(gradient, step_size).add_(adversarial)

@@ -11,6 +11,7 @@ from lib import data
 from lib.checkpoints import EVERY, Budget, Checkpoint, OutOfTime
 from lib.enlarged import FirstLayer
 from lib.evaluate import Evaluation, evaluate
+from lib.memory import keep_freed
 from lib.models import PRECISIONS, cross_entropy
 from lib.stack import side_by_side
 
@@ -68,6 +69,7 @@ def fit(
     if checkpoint:
         state.resume(checkpoint)
 
+    keep_freed()
     while state.epoch <= epochs and None in state.diverged_at:
         _set_learning_rate(optimizer, gamma ** sum(state.epoch > milestone for milestone in milestones))
         for batch in state.batches(len(train), batch_size):

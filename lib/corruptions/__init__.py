@@ -22,6 +22,7 @@ from lib.corruptions.grey import truncated
 from lib.corruptions.linear import SIZE
 from lib.corruptions.noise import gaussian_noise, impulse_noise, shot_noise, speckle_noise
 from lib.corruptions.weather import brightness, fog, frost, snow, spatter
+from lib.memory import keep_freed
 
 CATEGORIES: dict[str, tuple[Callable[[Tensor, int, Chance], Tensor], ...]] = {  # the extra corruption of each is its last
     "noise": (gaussian_noise, shot_noise, impulse_noise, speckle_noise),
@@ -57,6 +58,7 @@ def corrupt(images: Tensor, name: str, severity: int, *, seed: int = 0, index: S
     index = range(len(images)) if index is None else _numbers(index)
     if len(index) != len(images):
         raise ValueError(f"{len(index)} numbers for {len(images)} images; give one for each")
+    keep_freed()
     corrupted = torch.empty_like(images, memory_format=torch.contiguous_format)
     for start in range(0, len(images), CHUNK):
         chunk = slice(start, start + CHUNK)
