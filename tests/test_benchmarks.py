@@ -12,6 +12,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from common import NARROW
+from torch.utils.flop_counter import FlopCounterMode
 
 from lib import costs, provenance, store
 from tests.benchmarks import __main__ as bench
@@ -307,10 +308,10 @@ def test_goals_are_for_a_cpu(monkeypatch, device, goals):
             pass
 
     monkeypatch.setattr(timing, "Contestant", Contestant)
-    found = timing.compare("work", timing.Work({}, {"a": 1.5, "b": 9.0}, "settings"), device)
-    assert started == [("work", who, device) for who in (timing.OURS, "a", "b")]
-    assert [(row.goal, row.met) for row in found] == goals
-    assert [(row.device, row.ratio, row.runs) for row in found] == [(str(device), 2.0, timing.RUNS)] * 2
+    found = timing.compare("work", timing.Work({}, {"a": 1.5, "b": 9.0, "limit": None}, "settings"), device)
+    assert started == [("work", who, device) for who in (timing.OURS, "a", "b", "limit")]
+    assert [(row.goal, row.met) for row in found] == [*goals, ("–", None)]
+    assert [(row.device, row.ratio, row.runs) for row in found] == [(str(device), 2.0, timing.RUNS)] * 3
 
 
 def test_tables_say_where_there_is_no_goal(monkeypatch, tmp_path):
@@ -395,6 +396,15 @@ def test_libraries_that_attack_differently_are_found(small, monkeypatch):
 def test_attacks_stay_on_the_device(small, monkeypatch, who, kind, batch_norm, norm):
     monkeypatch.setattr("foolbox.attacks.gradient_descent_base.verify_input_bounds", lambda x, model: None)  # needs values
     assert attacks.bim(kind, batch_norm, norm, 4, {}, NOWHERE).contestants[who]().device == NOWHERE
+
+
+def test_the_limit_takes_as_many_multiplications_as_the_passes(small, monkeypatch):
+    monkeypatch.setattr(attacks, "SIDE", 14)
+    network, x = inputs.network("linear", None, CPU), torch.zeros(7, 1, 28, 28)
+    with FlopCounterMode(display=False) as counter:
+        attacks._matrix_products(network, x)
+    forward = 2 * 7 * 784 * 10
+    assert counter.get_total_flops() - forward == 2 * attacks.STEPS * forward
 
 
 @pytest.mark.parametrize("device", HERE)

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 from lib import attacks, data
 from lib.evaluate import Evaluation, evaluate
@@ -24,6 +25,7 @@ from tests.benchmarks.timing import OURS, Work
 
 STEPS = 20
 EPSILON = 0.03  # a pixel in l-inf; in l2 that of a change of every pixel by as much
+SIDE = 1024  # of the large matrices
 CURVE_IMAGES = 32
 CURVE_STEPS = tuple(range(2, 17, 2))
 AHEAD = {"torchattacks": 1.0, "foolbox": 1.0, "art": 1.0}
@@ -39,9 +41,12 @@ def bim(kind: str, batch_norm: str | None, norm: str, images: int, goals: dict[s
         functions = {OURS: _ours, "torchattacks": _torchattacks, "foolbox": _foolbox, "art": _art}
         return {name: functools.partial(f, network, x, labels, norm, epsilon, steps) for name, f in functions.items()}
 
-    bare = {"forward-backward": lambda: _forward_backward(network, x, labels)}
+    limits = {
+        "forward-backward": lambda: _forward_backward(network, x, labels),
+        "matrix-products": lambda: _matrix_products(network, x),
+    }
     settings = f"{images} images of {'x'.join(map(str, x.shape[1:]))}, {STEPS} steps of eps/{STEPS}, eps {epsilon:.3g}"
-    return Work(contestants(STEPS) | bare, goals, settings, check=lambda: _assert_agreement(contestants(steps=2)))
+    return Work(contestants(STEPS) | limits, goals, settings, check=lambda: _assert_agreement(contestants(steps=2)))
 
 
 def _ours(network: nn.Sequential, x: Tensor, labels: Tensor, norm: str, epsilon: float, steps: int) -> Tensor:
@@ -83,6 +88,18 @@ def _forward_backward(network: nn.Module, x: Tensor, labels: Tensor) -> None:
     for _ in range(STEPS):
         point = x.detach().requires_grad_()
         torch.autograd.grad(F.cross_entropy(network(point), labels), point)
+
+
+def _matrix_products(network: nn.Module, x: Tensor) -> None:
+    """As many multiplications and additions as these passes take, in products of large matrices, the machine's best discipline.
+
+    An input gradient takes as many as a forward pass.
+    """
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(x)
+    a, b, product = torch.ones(3, SIDE, SIDE, device=x.device)
+    for _ in range(round(2 * STEPS * counter.get_total_flops() / (2 * SIDE**3))):
+        torch.mm(a, b, out=product)
 
 
 def _assert_agreement(contestants: dict[str, Callable[[], Tensor]]) -> None:
@@ -131,7 +148,7 @@ def _foolbox_curve(network: nn.Module, test: data.Dataset, evaluations: list[Eva
 
 
 def _works() -> dict[str, Callable[[torch.device], Work]]:
-    bn_goals = {"torchattacks": 1.4, "foolbox": 2.0, "art": 4.0, "forward-backward": 1.0}
+    bn_goals = {"torchattacks": 1.4, "foolbox": 2.0, "art": 4.0, "forward-backward": 1.0, "matrix-products": None}
     cases = [("vgg8-bn", "vgg8", "batch", 64, bn_goals), ("vgg8", "vgg8", None, 32, AHEAD)]
     cases += [("mlp-bn", "mlp", "batch", 512, AHEAD), ("mlp", "mlp", None, 512, AHEAD)]
     works = {}

@@ -20,13 +20,13 @@ OURS = "ours"
 
 @dataclass(frozen=True)
 class Work:
-    """What is to be done: by ours, `contestants["ours"]`, and by the peers, with the least ratio aimed at for each on a CPU.
+    """What is to be done: by ours, `contestants["ours"]`, and by the peers, with the least ratio aimed at for each on a CPU, if any.
 
     `check` asserts that all of them do the same.
     """
 
     contestants: Mapping[str, Callable[[], Any]]
-    goals: Mapping[str, float]
+    goals: Mapping[str, float | None]
     settings: str
     precision: str = "fp32"
     check: Callable[[], None] = lambda: None
@@ -62,9 +62,12 @@ def prepare(device: torch.device) -> None:
         torch.set_num_threads(THREADS)
 
 
+NO_GOAL = ("–", None)
+
+
 def against(goal: str, met: bool, device: torch.device) -> tuple[str, bool | None]:
     """A goal and whether it is met. They were set for a CPU: elsewhere there is none."""
-    return (goal, met) if device.type == "cpu" else ("–", None)
+    return (goal, met) if device.type == "cpu" else NO_GOAL
 
 
 def compare(name: str, work: Work, device: torch.device) -> list[Result]:
@@ -78,7 +81,8 @@ def compare(name: str, work: Work, device: torch.device) -> list[Result]:
     for peer, goal in work.goals.items():
         ratio = seconds[peer] / ours
         both = (ours, seconds[peer], "s", RUNS, work.precision, work.settings)
-        results.append(Result(name, peer, str(device), ratio, *against(f"≥ {goal:g}", ratio >= goal, device), *both))
+        aimed_at = NO_GOAL if goal is None else against(f"≥ {goal:g}", ratio >= goal, device)
+        results.append(Result(name, peer, str(device), ratio, *aimed_at, *both))
     return results
 
 
