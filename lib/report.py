@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from types import MappingProxyType
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -151,10 +152,21 @@ def _count(n: int, what: str) -> str:
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
-def by_scale(results: pd.DataFrame, name: str, caption: str, rows: dict[str, dict[str, Measure]]) -> Table:
-    """Rows by label, cells by column title, each at every scale it was run at, the largest first."""
+def by_scale(
+    results: pd.DataFrame,
+    name: str,
+    caption: str,
+    rows: dict[str, dict[str, Measure]],
+    printed: Mapping[str, dict[str, str]] = MappingProxyType({}),
+) -> Table:
+    """Rows by label, cells by column title, each at every scale it was run at, the largest first.
+
+    Above them stands what is `printed` in the paper, also by label and title.
+    """
     lines = []
     for label, cells in rows.items():
+        if label in printed:
+            lines.append({"row": label, "source": "paper"} | dict.fromkeys(cells, "–") | printed[label])
         for scale in scales_of(results):
             shown = {title: number(Estimate.of(measured(cell, results, scale))) for title, cell in cells.items()}
             if set(shown.values()) != {"–"}:

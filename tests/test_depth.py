@@ -208,7 +208,7 @@ def test_a_part_of_the_grid_is_enough(results):
     for group in GROUPS:
         claims_table(getattr(claims, group), part, "name", "Caption.")
     shown = tables.depths_reached(part, "name", "Caption.").rows
-    assert shown["source"].tolist() == ["paper, read off"] * 3 + [shown["source"].iloc[-1]]
+    assert shown["source"].tolist() == ["paper"] * 3 + ["ours, paper"]
     assert shown["row"].tolist()[2:] == ["B = 250, line at 41.3"] * 2
     assert shown["depth reached"].iloc[2] == "43"  # 87 % at 40 layers, 75 % at 45
     plt.close(figures.heat_maps(part, "paper"))

@@ -160,14 +160,12 @@ def mean_errors(results: pd.DataFrame, name: str, caption: str, corrupted: str =
         }
         for label, (networks, by_batch) in kinds.items()
     }
-    ours = by_scale(results, name, caption, rows)
-    lines = []
-    for label, (networks, by_batch) in kinds.items():
-        if not by_batch:
-            errors = zip(("clean error", plain), _errors_in_print(model, networks["norm"]), strict=True)
-            lines.append({"row": label, "source": "paper", **dict(errors), relative: "–"})
-        lines += [line for line in ours.rows.to_dict("records") if line["row"] == label]
-    return Table(name, ours.caption, pd.DataFrame(lines), results=ours.results)
+    printed_errors = {
+        label: dict(zip(("clean error", plain), _errors_in_print(model, networks["norm"]), strict=True))
+        for label, (networks, by_batch) in kinds.items()
+        if not by_batch
+    }
+    return by_scale(results, name, caption, rows, printed_errors)
 
 
 def _errors_in_print(model: str, norm: str) -> tuple[str, str]:
