@@ -105,6 +105,7 @@ def test_accuracies_of_the_page_are_those_as_trained_but_for_rounding(lab):
         "tab-x", "Caption.", {"clean digits": Evaluation(), "FGSM": Evaluation("fgsm", epsilon=0.1)}, first=500
     )
     assert "500 test digits. Ours – quick: mnist-5k, MLP 784-98-49-10, seed 0, 4 epochs" in table.caption
+    assert "run table-06 --scale quick --seeds 0" in table.origin()
     assert table.rows["network"].tolist() == ["no batch norm"] * 2 + ["batch norm"] * 2
     for column in ("clean digits", "FGSM"):
         trained, page = table.rows[column].astype(float).values.reshape(2, 2).T

@@ -184,7 +184,7 @@ def test_both_libraries_make_the_same_attack():
     network = initialized(models.vgg(8, width=1 / 16, norm="batch"), init="he")
     x, labels = data.normalize(test.images[:12], test), test.labels[:12]
     network.train()(x)  # statistics
-    table = crosscheck.compare({"one": network}, test, 12, "tab-x", "Caption.")
+    table = crosscheck.compare({"one": network}, pd.DataFrame(), test, 12, "tab-x", "Caption.")
     assert list(table.rows["images that differ"]) == [0, 0] and "first 12 images" in table.caption
     assert list(table.rows["ours"]) == list(table.rows["Foolbox"])
     assert network.training and all(p.requires_grad for p in network.parameters())

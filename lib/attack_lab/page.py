@@ -17,25 +17,25 @@ from lib.provenance import provenance
 
 HERE = Path(__file__).parent
 SCRIPTS = ("network.js", "attacks.js", "drawing.js", "page.js")
-
-
 NORMS = {"none": "no batch norm", "batch": "batch norm"}
+PER_CLASS = 5  # digits that the reader may attack
 
 
 class AttackLab:
     """Two MLPs for 28x28 digits, by name "none" (of batch norm) and "batch", as the page has them.
 
     `networks` are the ones of the page, with int8 weights; `digits` those of the test set that the reader may attack, the
-    first `per_class` of each class, class by class. `about` says where the networks come from, for the captions of tables.
+    first PER_CLASS of each class, class by class. `about` says what the networks are, for the captions of tables; `results` are
+    their rows of a results frame, which fold out below.
     Raises ExportError where the networks do not fit into the page.
     """
 
-    def __init__(self, trained: Mapping[str, nn.Sequential], test: data.Dataset, about: str, per_class: int = 5):
+    def __init__(self, trained: Mapping[str, nn.Sequential], test: data.Dataset, about: str, results: pd.DataFrame):
         layers = {name: quantize(network) for name, network in trained.items()}
         self.encoded = encode_all(layers)
         self.networks = {name: dequantized(found) for name, found in layers.items()}
-        self.trained, self.test, self.about = trained, test, about
-        self.digits = first_of_each_class(test, per_class)
+        self.trained, self.test, self.about, self.results = trained, test, about, results
+        self.digits = first_of_each_class(test, PER_CLASS)
 
     def accuracies(self, name: str, caption: str, evaluations: Mapping[str, Evaluation], first: int = 1000) -> report.Table:
         """Accuracies in percent by column title, of the networks as trained and as they lie in the page.
@@ -50,7 +50,7 @@ class AttackLab:
                 shown = {title: f"{found[evaluation.label]['accuracy']:.1f}" for title, evaluation in evaluations.items()}
                 rows.append({"network": label, "weights": kind} | shown)
         tested = f"The first {min(first, len(self.test)):,} test digits."
-        return report.Table(name, f"{caption} {tested} {self.about}.", pd.DataFrame(rows))
+        return report.Table(name, f"{caption} {tested} {self.about}.", pd.DataFrame(rows), results=self.results)
 
     def first_to_break(self, name: str, caption: str, per_class: int = 20) -> report.Table:
         """Which network's `breaking_epsilons` are smaller, by number of test digits, with FGSM and its l2 form.
@@ -70,7 +70,7 @@ class AttackLab:
             rows.append(
                 {"attack": title} | {name: int(which.sum()) for name, which in counts.items()} | {"digits": int(both.sum())}
             )
-        return report.Table(name, f"{caption} {self.about}.", pd.DataFrame(rows))
+        return report.Table(name, f"{caption} {self.about}.", pd.DataFrame(rows), results=self.results)
 
     def html(self) -> str:
         contents = {
@@ -93,10 +93,11 @@ def from_table_06(scale: str, *, device: str = "auto", data_root: str | Path | N
     """The lab with the networks of the paper's Table 6 at 28 pixels, from seed 0, trained on `device` now; it is on the CPU."""
     trials = table_06(scale, seeds=1, sizes=(28,))
     trained = {t.norm or "none": runs.network(t, device=device, data_root=data_root).cpu() for t in trials}
+    results = report.frame(runs.run(trials, device=device, data_root=data_root, progress=False), scale, "table-06")
     trial, where = trials[0], provenance(runs.resolve_device(device))["device"]
     widths = "-".join(map(str, (28**2, *trial.hidden, 10)))
     about = f"Ours – {scale}: {trial.dataset}, MLP {widths}, seed 0, {trial.epochs} epochs, {where}, {trial.precision}"
-    return AttackLab(trained, data.load(trial.dataset, "test", data_root), about)
+    return AttackLab(trained, data.load(trial.dataset, "test", data_root), about, results)
 
 
 def first_of_each_class(test: data.Dataset, count: int) -> data.Dataset:

@@ -13,8 +13,13 @@ UNBOUNDED = (-1e3, 1e3)  # Foolbox wants bounds of valid inputs; normalised pixe
 PARTS = {"epsilon/20": 20, "epsilon/15": 15}  # step sizes: section 3; the paper's run of Foolbox
 
 
-def compare(networks: dict[str, nn.Module], test: data.Dataset, first: int, name: str, caption: str) -> report.Table:
-    """Accuracy of each network on the first images under BIM-linf of both libraries, and on how many images they differ."""
+def compare(
+    networks: dict[str, nn.Module], results: pd.DataFrame, test: data.Dataset, first: int, name: str, caption: str
+) -> report.Table:
+    """Accuracy of each network on the first images under BIM-linf of both libraries, and on how many images they differ.
+
+    `results` are the networks' rows of a results frame.
+    """
     images, labels = data.normalize(test.images[:first], test), test.labels[:first]
     rows = []
     for title, network in networks.items():
@@ -26,7 +31,9 @@ def compare(networks: dict[str, nn.Module], test: data.Dataset, first: int, name
                 shown = {what: f"{100 * right.double().mean():.1f}" for what, right in (("ours", ours), ("Foolbox", theirs))}
                 shown["images that differ"] = int((ours != theirs).sum())
                 rows.append({"network": title, "step": words} | shown)
-    return report.Table(name, f"{caption} Accuracy in percent on the first {len(labels)} images.", pd.DataFrame(rows))
+    return report.Table(
+        name, f"{caption} Accuracy in percent on the first {len(labels)} images.", pd.DataFrame(rows), results=results
+    )
 
 
 def _right(network: nn.Module, inputs: Tensor, labels: Tensor) -> Tensor:
