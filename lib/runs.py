@@ -102,7 +102,8 @@ def network(
     trial: Trial, *, device: str = "auto", data_root: str | Path | None = None, store: str | Path | None = None
 ) -> torch.nn.Module:
     """The trained network of a trial, in evaluation mode, to look at; trained first where it is not kept."""
-    return _trained([trial], Place(data_root, resolve_device(device), runs_root(store), Budget(math.inf)))[0].network.eval()
+    place = Place(data_root, resolve_device(device), runs_root(store), Budget(math.inf))
+    return _trained([trial], place.own(trial), place)[0].network.eval()
 
 
 BAR = "{percentage:3.0f}% |{bar}| {n:.1f} of {total} trials, {elapsed} gone, {remaining} left{postfix}"
@@ -144,6 +145,10 @@ class Place:
         """The trial's own data set, normalised as the trial says."""
         return data.load(trial.dataset, split, self.data_root, self.device, normalization=trial.normalization)
 
+    def own(self, trial: Trial) -> data.Dataset:
+        """What the trial's network is trained on; of a pretrained one, whose training images are not here, the test set."""
+        return self.load(trial, "test" if trial.is_pretrained else "train")
+
 
 def _compute(
     group: list[Trial], *, device: str, data_root: str | Path | None, store: str | Path | None, end: float, bar: tqdm
@@ -157,15 +162,15 @@ def _compute(
 
     try:
         place.budget.check()
-        own = place.load(group[0], "test" if group[0].is_pretrained else "train")
+        own = place.own(group[0])
         test_set, digests = functools.partial(_test_set, group[0], own, place), {}
         for name in {TRAIN: None, **{evaluation.dataset: None for evaluation in group[0].evaluations}}:
             if name not in (TRAIN, None):
                 place.budget.check()  # a corrupted test set may have to be made first
             found = test_set(name)
             digests["train" if name == TRAIN else found.name] = found.sha256
-        found = _trained(group, place, on_epoch)
-        targets = {t.network_name: _trained([t.training], place, on_epoch)[0] for t in group[0].targets}
+        found = _trained(group, own, place, on_epoch)
+        targets = {t.network_name: _trained([t.training], place.own(t), place, on_epoch)[0] for t in group[0].targets}
         targets = {name: target.network for name, target in targets.items() if target.diverged_at is None}
         for trial, trained in zip(group, found, strict=True):
             metrics, seconds, diverged = {}, 0.0, trained.diverged_at
@@ -194,11 +199,11 @@ def _compute(
         return
 
 
-def _trained(group: list[Trial], place: Place, on_epoch: networks.OnEpoch = lambda *args: None) -> list[Trained]:
-    trial = group[0]
-    training_set = place.load(trial, "test" if trial.is_pretrained else "train")
-    selection_set = place.load(trial, "test") if trial.selection == "best" else None
-    return networks.trained(group, training_set, selection_set, place.folder, place.budget, on_epoch)
+def _trained(
+    group: list[Trial], own: data.Dataset, place: Place, on_epoch: networks.OnEpoch = lambda *args: None
+) -> list[Trained]:
+    selection_set = place.load(group[0], "test") if group[0].selection == "best" else None
+    return networks.trained(group, own, selection_set, place.folder, place.budget, on_epoch)
 
 
 TRAIN = "train"  # as an evaluation's data set: the training set itself
