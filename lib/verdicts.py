@@ -1,4 +1,7 @@
-"""Statistics over seeds and the rules that turn them into verdicts. The rules were fixed before any run.
+"""Statistics over seeds and the rules that turn them into verdicts.
+
+The rules were fixed before any run, but for one that was added later: effects that are equal in all seeds, which happens with two
+seeds and few images, are inconclusive, since an interval of no width says nothing.
 
 Three levels: *direction*, the sign of an effect, whose 95 % t-interval excludes zero; *size*, intervals of two standard
 errors around the paper's effect and ours overlap, or ours is within 25 % of the paper's; *number*, a mean within two
@@ -57,7 +60,7 @@ def of_effect(values, paper: Reported, scale: str) -> str:
     if too_few := _too_few(ours):
         return too_few
     low, high = ours.interval
-    if low <= 0 <= high:
+    if low <= 0 <= high or ours.sem == 0:
         return inconclusive(ours.n)
     if np.sign(ours.mean) != np.sign(paper.value):
         return NOT_REPRODUCED
