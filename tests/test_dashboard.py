@@ -96,6 +96,22 @@ def test_every_claim_of_every_chapter_has_a_row(published):
         assert Counter((one.file, claim.text) for claim in claims) <= texts
 
 
+def test_a_verdict_never_contradicts_the_sign_in_the_papers_column():
+    """Whatever is found, at any scale; claims of ours, whose sign is not the paper's, have a dash there."""
+    judged = 0
+    for claim in (claim for one in CHAPTERS for _, claim in one.claims()):
+        signed = re.match(r"(?P<minus>negative|-)|positive|\d", claim.paper)
+        found = pd.Series([1.0, 1.1, 1.2]) * (-1 if signed and signed["minus"] else 1)
+        of_a_number = claim.judge(found, "laptop") == verdicts.NOT_JUDGED
+        if not signed or of_a_number or "judged: " in claim.paper:  # the last: that something is as large as it says
+            continue
+        judged += 1
+        for scale in ("laptop", "paper"):
+            assert claim.judge(found, scale) in (verdicts.DIRECTION, verdicts.REPRODUCED), (claim.text, claim.paper)
+            assert claim.judge(-found, scale) == verdicts.NOT_REPRODUCED, (claim.text, claim.paper)
+    assert judged > 150
+
+
 def test_no_chapter_of_the_book_is_forgotten():
     numbered = {path.stem for path in book.pages() if path.suffix == ".ipynb" and path.stem[0].isdigit()}
     assert {one.file for one in CHAPTERS} == numbered

@@ -96,7 +96,7 @@ STRETCHED = [
         f"layer {DEEP}, as shown: more is lost without batch norm than with it (points)",
         "ours, against Figures 1 and 5",
         measure=lambda get: lost("neighbours shown", "none", DEEP)(get) - lost("neighbours shown", "batch", DEEP)(get),
-        **positive("negative"),
+        **positive("–"),
     ),
     *(
         Claim(
@@ -191,7 +191,7 @@ SLIP = [
         f"ReLU, batches of {size}: greater than {theory.gradient_growth_as_plotted(size):.3f} (difference)",
         "ours, against Figure 2",
         measure=lambda get, size=size: growth(size)(get) - float(theory.gradient_growth_as_plotted(size)),
-        **positive("negative or 0"),
+        **positive("–"),
     )
     for size in BATCH_SIZES
 ]
