@@ -60,7 +60,7 @@ def of_effect(values, paper: Reported, scale: str) -> str:
     if too_few := _too_few(ours):
         return too_few
     low, high = ours.interval
-    if low <= 0 <= high or ours.sem == 0:
+    if low <= 0 <= high or math.isclose(low, high):
         return inconclusive(ours.n)
     if np.sign(ours.mean) != np.sign(paper.value):
         return NOT_REPRODUCED
