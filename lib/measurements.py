@@ -30,8 +30,9 @@ class Measurement:
     """One experiment at one scale.
 
     `measure(seeds, device, **settings)` returns the metrics of each of these seeds, as Python's own numbers and strings; NaN
-    where there is no value. It is called with `stacked` seeds at a time, for every one of `arms`, which are the settings.
-    `seeds` is how many the scale has. `dataset` and `precision` are what tables say of it.
+    where there is no value. Where it measures what was computed before, their `provenance` says where that comes from. It is
+    called with `stacked` seeds at a time, for every one of `arms`, which are the settings. `seeds` is how many the scale has.
+    `dataset` and `precision` are what tables say of it.
     """
 
     name: str
@@ -82,6 +83,8 @@ def run(measurement: Measurement, seeds: int | None = None, device: str = "cpu")
     arms = [{"dataset": measurement.dataset} | arm for arm in measurement.arms]
     pieces = [_Piece(measurement.name, arm, seed) for arm in arms for seed in range(seeds or measurement.seeds)]
     records = [store.read_record(piece.path, piece) for piece in pieces]
+    if None in records:
+        store.check_writable(pieces[0].path.parent)
     with tqdm(total=len(pieces), initial=len(pieces) - records.count(None), desc=measurement.name, disable=None) as bar:
         for arm in arms:
             missing = [i for i, piece in enumerate(pieces) if piece.arm == arm and records[i] is None]
@@ -101,10 +104,12 @@ def _measured(measurement: Measurement, pieces: list[_Piece], device: torch.devi
     found = measurement.measure([piece.seed for piece in pieces], device, **settings)
     seconds = round((time.perf_counter() - start) / len(pieces), 2)
     about = provenance(device) | {"precision": measurement.precision, "stacked": len(pieces), "seconds": seconds}
-    return [
-        {"trial": piece.settings, "metrics": {name: _plain(value) for name, value in metrics.items()}, "provenance": about}
-        for piece, metrics in zip(pieces, found, strict=True)
-    ]
+    return [_record(piece, metrics, about) for piece, metrics in zip(pieces, found, strict=True)]
+
+
+def _record(piece: _Piece, metrics: Metrics, about: dict) -> dict:
+    values = {name: _plain(value) for name, value in metrics.items() if name != "provenance"}
+    return {"trial": piece.settings, "metrics": values, "provenance": about | metrics.get("provenance", {})}
 
 
 def _plain(value):

@@ -3,6 +3,7 @@
 import functools
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -145,8 +146,33 @@ def test_a_finished_film_is_read_and_not_taken_again(runs, monkeypatch):
     assert same(first, again) and [s.epoch for s in shorter.snapshots] == [0, 1] and shorter.losses == first.losses[:1]
 
 
+def test_a_film_that_is_read_later_comes_from_where_it_was_trained(runs, monkeypatch, digits):
+    first = take(norm="none", epochs=2)
+    monkeypatch.setattr(film, "provenance", lambda device: {"commit": "of the reader"})
+    assert first.provenance["data"] == {"mnist-5k": digits[0].sha256} and first.provenance["seconds"] > 0
+    assert take(norm="none", epochs=1).provenance == first.provenance
+    (found,) = geometry.measure("mnist-5k", [3], CPU, norm="none", epochs=1, **SETTINGS)
+    assert found["provenance"] == first.provenance
+    assert take(norm="batch", epochs=1).provenance["commit"] == "of the reader"
+
+
+def test_a_film_of_other_data_is_another_film(runs, monkeypatch, digits):
+    first = take(norm="none", epochs=0)
+    others = {d.split: replace(d, images=255 - d.images, sha256="other") for d in digits}
+    monkeypatch.setattr(film.data, "load", lambda name, split, device=None: others[split])
+    assert not torch.equal(take(norm="none", epochs=0).snapshots[0].train, first.snapshots[0].train)
+
+
+def test_a_damaged_film_says_what_to_do(runs):
+    take(norm="none", epochs=0)
+    (path,) = (runs / "films").rglob("*.safetensors")
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(RunError, match="is damaged .* Delete the folder"):
+        take(norm="none", epochs=0)
+
+
 def test_a_training_that_diverges_says_so(runs):
-    with pytest.raises(RunError, match="seed-3 stopped being finite in epoch 1"):
+    with pytest.raises(RunError, match="seed-3-.* stopped being finite in epoch 1"):
         film.film("mnist-5k", 3, CPU, norm="none", epochs=2, **SETTINGS | {"lr": 1e9})
 
 
@@ -217,7 +243,7 @@ def made_film(epochs, accuracy=95.0):
             points = torch.from_numpy(clusters(apart=epoch)[0]).float()
             own = accuracy if epoch else 10.0
             snapshots.append(film.Snapshot(epoch, statistics, points, points[:100], own, own))
-    return film.Film(snapshots, [2.0 / epoch for epoch in range(1, epochs + 1)])
+    return film.Film(snapshots, [2.0 / epoch for epoch in range(1, epochs + 1)], {})
 
 
 def test_metrics_say_which_snapshot_is_which():
@@ -239,7 +265,7 @@ def test_metrics_say_which_snapshot_is_which():
 def test_silent_and_outside_are_shares_of_the_training_images():
     points = torch.tensor([[-1.0, -1.0], [0.0, -2.0], [1.0, -1.0], [11.0, 0.0]]).repeat(10, 1)
     labels = np.arange(10).repeat(4)
-    seen = film.Film([film.Snapshot(0, film.RUNNING, points, points, 10.0, 10.0)], [])
+    seen = film.Film([film.Snapshot(0, film.RUNNING, points, points, 10.0, 10.0)], [], {})
     found = geometry.metrics(seen, labels, labels)
     assert found["silent"] == [50.0] and found["outside"] == [25.0]
 
@@ -288,7 +314,8 @@ def record(experiment, norm, seed, scale="paper", learned=100.0, **better):
     epochs = {experiments.FIGURE: [0, 20, 500], experiments.EARLY: [0, 20, 50], experiments.INITIAL: [0]}[experiment]
     moments = [geometry.INITIAL, geometry.MIDDLE, geometry.END][: len(epochs)]
     rows = [*zip(epochs, moments, strict=True)] + [(0, geometry.UNTRAINED)] * (norm == "batch")
-    wobble, more = 0.01 * seed, norm == "batch"
+    more = norm == "batch"
+    wobble = 0.01 * seed * (1 + more)
     names = (
         "loss",
         "accuracy train",

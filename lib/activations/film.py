@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from lib import data, models, store
 from lib.checkpoints import Checkpoint
 from lib.evaluate import STATISTICS_BATCH, frozen
-from lib.provenance import code
+from lib.provenance import code, provenance
 from lib.store import RunError
 from lib.train import fit
 
@@ -49,10 +49,11 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Film:
-    """`losses`: the mean training loss of epochs 1, 2, … in nats."""
+    """`losses`: the mean training loss of epochs 1, 2, … in nats. `provenance` is that of the training."""
 
     snapshots: list[Snapshot]
     losses: list[float]
+    provenance: dict
 
 
 def film(
@@ -72,14 +73,14 @@ def film(
     `norm`: "none", or "batch" for batch norm before the ReLU of the first two hidden layers; `hidden` are the widths of
     the hidden layers, one of which is 2, as "392-196-2-49". Plain SGD at a constant learning rate (Appendix E).
     Before training there are no running averages yet, only what they start from; with batch norm, epoch 0 is therefore seen
-    twice, in both statistics. Raises ValueError for other `epochs`, RunError where the loss stops being finite.
+    twice, in both statistics. Raises ValueError for other `epochs`, RunError where the loss stops being finite or a file is damaged.
     """
     if epochs not in SNAPSHOTS:
         raise ValueError(f"epochs={epochs}; allowed: {', '.join(map(str, SNAPSHOTS))}")
     train, test = (data.load(dataset, split, device=device) for split in ("train", "test"))
     settings = {"norm": norm, "hidden": hidden, "batch_size": batch_size, "lr": lr, "weight_decay": weight_decay}
-    name = "-".join(str(part) for part in (dataset, *settings.values(), "seed", seed))
-    shelf = _Shelf(store.runs_root() / "films" / name)
+    name = "-".join(str(part) for part in (dataset, *settings.values(), "seed", seed, train.sha256[:12]))
+    shelf = _Shelf(store.runs_root() / "films" / name, provenance(device) | {"data": {dataset: train.sha256}})
     wanted = [(0, BATCH)] * (norm == "batch") + [(epoch, RUNNING) for epoch in SNAPSHOTS if epoch <= epochs]
     if len(shelf.losses()) < epochs or not all(shelf.path(*which).exists() for which in wanted):
         network = network_of(train, seed, norm, hidden)
@@ -89,19 +90,20 @@ def film(
                 if which[0] == epoch:
                     shelf.put(snapshot(network, train, test, *which))
 
+        checkpoint = Checkpoint(shelf.folder / "checkpoint.safetensors", code())
+
         def on_epoch(epoch: int, losses: Tensor) -> None:
-            shelf.put_loss(epoch, losses.item())
+            shelf.put_loss(epoch, losses.item(), checkpoint.seconds)
             take(epoch)
 
         take(0)
-        checkpoint = Checkpoint(shelf.folder / "checkpoint.safetensors", code())
         size = train.images.shape[-1]
         training = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "weight_decay": weight_decay}
         where = {"seeds": [seed], "image_size": size, "on_epoch": on_epoch, "checkpoint": checkpoint}
         (diverged_at,) = fit([network], train, **training, **where)
         if diverged_at:
             raise RunError(f"the training loss of {name} stopped being finite in epoch {diverged_at}; a lower lr may help")
-    return Film([shelf.get(*which) for which in wanted], shelf.losses()[:epochs])
+    return Film([shelf.get(*which) for which in wanted], shelf.losses()[:epochs], shelf.provenance())
 
 
 def network_of(train: data.Dataset, seed: int, norm: str, hidden: str) -> nn.Sequential:
@@ -133,10 +135,10 @@ def snapshot(network: nn.Sequential, train: data.Dataset, test: data.Dataset, ep
 
 
 class _Shelf:
-    """A film on disk: one file a snapshot, and the losses of all epochs."""
+    """A film on disk: one file a snapshot, and the losses of all epochs with the provenance of the training."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, here: dict):
+        self.folder, self.here = folder, here
 
     def path(self, epoch: int, statistics: str) -> Path:
         return self.folder / f"{epoch:04d}-{statistics}.safetensors"
@@ -147,17 +149,27 @@ class _Shelf:
         store.write_in_one_piece(self.path(snapshot.epoch, snapshot.statistics), save(tensors, about))
 
     def get(self, epoch: int, statistics: str) -> Snapshot:
-        with safe_open(self.path(epoch, statistics), "pt") as file:
-            about = {name: float(value) for name, value in file.metadata().items()}
-            return Snapshot(epoch, statistics, file.get_tensor("train"), file.get_tensor("test"), **about)
+        try:
+            with safe_open(self.path(epoch, statistics), "pt") as file:
+                about = {name: float(value) for name, value in file.metadata().items()}
+                return Snapshot(epoch, statistics, file.get_tensor("train"), file.get_tensor("test"), **about)
+        except (SafetensorError, OSError, ValueError) as error:
+            raise RunError(f"the film in {self.folder} is damaged ({error}). Delete the folder, and it is taken again") from error
+
+    def _training(self) -> dict:
+        """What was written after the last epoch."""
+        path = self.folder / "training.json"
+        return json.loads(path.read_text()) if path.exists() else {"losses": [], "provenance": self.here}
 
     def losses(self) -> list[float]:
-        path = self.folder / "losses.json"
-        return json.loads(path.read_text()) if path.exists() else []
+        return self._training()["losses"]
 
-    def put_loss(self, epoch: int, loss: float) -> None:
+    def provenance(self) -> dict:
+        return self._training()["provenance"]
+
+    def put_loss(self, epoch: int, loss: float, seconds: float) -> None:
         """What was written of later epochs, by a training that starts anew, goes."""
         if not math.isfinite(loss):
             return
-        losses = [*self.losses()[: epoch - 1], loss]
-        store.write_in_one_piece(self.folder / "losses.json", json.dumps(losses).encode())
+        training = {"losses": [*self.losses()[: epoch - 1], loss], "provenance": self.here | {"seconds": round(seconds, 2)}}
+        store.write_in_one_piece(self.folder / "training.json", json.dumps(training).encode())

@@ -25,7 +25,8 @@ def measure(dataset: str, seeds: list[int], device: torch.device, **settings) ->
     """The metrics of the films of these seeds; `settings` as in `film`."""
     train, test = (data.load(dataset, split) for split in ("train", "test"))
     labels = train.labels.numpy(), test.labels.numpy()
-    return [metrics(film(dataset, seed, device, **settings), *labels) | {"data": train.sha256} for seed in seeds]
+    films = [film(dataset, seed, device, **settings) for seed in seeds]
+    return [metrics(seen, *labels) | {"provenance": seen.provenance} for seen in films]
 
 
 def metrics(seen: Film, train_labels: np.ndarray, test_labels: np.ndarray) -> Metrics:
