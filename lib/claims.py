@@ -37,18 +37,34 @@ def judged(claim: Claim, results: pd.DataFrame, scale: str) -> tuple[Estimate, s
     return Estimate.of(found), claim.judge(found, scale)
 
 
+class Folded(report.Table):
+    """Claims of which nothing was run: folded below a line that says so."""
+
+    @property
+    def title(self) -> str:
+        return f"{len(self.rows)} statements, not run so far"
+
+    def markdown(self) -> str:
+        return f"::::{{admonition}} {self.title}\n:class: dropdown\n\n{super().markdown()}\n::::"
+
+    def html(self) -> str:
+        return f"<details><summary>{self.title}</summary>{super().html()}</details>"
+
+
 def table(claims: list[Claim], results: pd.DataFrame, name: str, caption: str) -> report.Table:
     """Every claim with the paper's number, ours and the verdict at each scale that was run."""
-    rows = []
+    rows, values = [], 0
     for claim in claims:
         row = {"claim": f"{claim.text} ({claim.source})", "paper": claim.paper}
         for scale in report.scales_of(results):
             found, verdict = judged(claim, results, scale)
             row |= {f"ours, {scale}": report.number(found), f"verdict, {scale}": verdict}
+            values += found.n
         rows.append(row)
-    arms = report.arms(claim.measure for claim in claims)
+    arms = report.arms(claim.measure for claim in claims) if values else []
     caption = f"{caption} Ours – {report.sources(results, arms)}."
-    return report.Table(name, caption, pd.DataFrame(rows), "claims", report.rows_of(results, arms))
+    kind = report.Table if values else Folded
+    return kind(name, caption, pd.DataFrame(rows), "claims", report.rows_of(results, arms))
 
 
 def effect(paper: Reported) -> dict:

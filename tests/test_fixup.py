@@ -212,7 +212,20 @@ def test_the_table_of_attacks_has_no_gaps_and_names_the_images(results):
     shown = tables.attacks(results, "tab-x", "Caption.")
     assert not (shown.rows == "–").to_numpy().any() and "paper: 1000 images, 100 steps from 2 random starts" in shown.caption
     quick = tables.attacks(results_of("quick", lambda trial, label: 50.0), "tab-x", "Caption.")
-    assert (quick.rows["PGD-linf"] == "–").all() and "not run at this scale" in quick.caption
+    assert (quick.rows["PGD-linf"] == "–").all() and "PGD – not run." in quick.caption
+
+
+def test_only_attacks_that_were_run_are_in_the_caption():
+    """VGG8 alone was trained at the laptop scale, and that is no wide network."""
+    quick = results_of("quick", lambda trial, label: 50.0)
+    vgg8 = results_of("laptop", lambda trial, label: 50.0).query("experiment == 'table-09-vgg'")
+    shown = tables.attacks(pd.concat([vgg8, quick], ignore_index=True), "tab-x", "Caption.")
+    assert len(vgg8) and "laptop" not in shown.caption
+
+
+def test_every_claim_about_noise_says_how_strong_it_is():
+    about = [claim.text for name in GROUPS for claim in getattr(claims, name) if "noise" in claim.text]
+    assert about and all("noise of standard deviation 1/" in text for text in about)
 
 
 def test_sizes_in_pixels_are_those_of_both_normalisations():

@@ -226,6 +226,18 @@ def test_every_claim_is_in_its_table(results, only_trained, name):
         assert set(shown["verdict, quick"]) == {verdicts.NOT_RUN}
 
 
+def test_claims_of_which_nothing_was_run_are_folded_and_keep_their_name_and_rows(results, only_trained):
+    """Read as a page of the book reads it: a box to fold out, with one line above it, and the table inside."""
+    shown = claims_table(claims.TRANSFER, only_trained, "tab-x", "Caption.")
+    lines = shown.markdown().splitlines()
+    assert lines[:2] == [f"::::{{admonition}} {len(claims.TRANSFER)} statements, not run so far", ":class: dropdown"]
+    assert lines[-2:] == [":::", "::::"] and ":name: tab-x" in lines and "details" not in shown.markdown()
+    assert shown.html().startswith("<details><summary>") and shown.html().endswith("</table></details>")
+    assert "nothing was run" in shown.caption and all(claim.text in shown.markdown() for claim in claims.TRANSFER)
+    for found, run in ((results, claims.TRANSFER), (only_trained, claims.OWN_TRANSFER)):
+        assert "admonition" not in claims_table(run, found, "tab-x", "Caption.").markdown()
+
+
 def test_the_ranges_of_the_prose_are_those_of_the_tables():
     costs = [minus(*(claims.printed(name, "BIM-linf") for name in claims.pair(depth))) for depth in claims.DEPTHS]
     plain = [claims.printed_difference("accuracy", claims.same_target(claims.pair(depth)[0])) for depth in claims.DEPTHS[1:]]

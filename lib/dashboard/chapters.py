@@ -111,7 +111,6 @@ CHAPTERS = [
             "cifar10": "VGG8 on CIFAR-10",
             "depth": "VGGs of several depths on CIFAR-10",
             "no decay": "VGG8",
-            "reading": "VGG8 on CIFAR-10",
             "strong": "VGG8 on CIFAR-10, stronger attacks",
             "cifar10.1-v6": "VGG8, another test set",
             "cinic10 imagenet": "VGG8, another test set of ours",

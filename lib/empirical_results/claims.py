@@ -1,7 +1,10 @@
 """The claims of section 3 and appendix A.2 about SVHN and CIFAR-10, and ours beside them.
 
-The rules (`lib.verdicts`) are older than any run; the claims were written before any of the records was looked at.
+The rules (`lib.verdicts`) are older than any run; the claims were written before any of the records was looked at. But for
+that of CIFAR-10, those about noise as the text has it came later: before, a noise claim did not say which noise it meant.
 """
+
+from collections.abc import Callable
 
 import pandas as pd
 
@@ -48,6 +51,18 @@ def _of_table(table: str, column: str, gain: bool = False, **row) -> Reported:
     return minus(with_it, without) if gain else minus(without, with_it)
 
 
+ON_NOISE = "on noise of standard deviation 1/4"  # as in the authors' script
+ON_NOISE_AS_PRINTED = "on noise of standard deviation 1/2, as the text has it"  # the other reading
+
+
+def _on_noise(text: str, source: str, table: str, cost: Callable[[Evaluation], Measure], paper: Reported) -> list[Claim]:
+    """A claim of the paper's about noise by both readings of its strength; of the other one the sign alone is judged."""
+    return [
+        Claim(f"{text} {ON_NOISE}", source, measure=cost(NOISE), **effect(paper)),
+        Claim(f"{text} {ON_NOISE_AS_PRINTED}", f"effect of Table {table}", measure=cost(NOISE_AS_PRINTED), **direction(paper)),
+    ]
+
+
 SVHN = [
     Claim(
         "batch norm gains clean accuracy",
@@ -55,11 +70,12 @@ SVHN = [
         measure=gain_of_batch_norm(accuracy(CLEAN), "table-01"),
         **effect(stated("SVHN VGG8: BN gain in clean")),
     ),
-    Claim(
-        "batch norm costs accuracy on noise",
+    *_on_noise(
+        "batch norm costs accuracy",
         "section 3, Table 1",
-        measure=cost_of_batch_norm(accuracy(NOISE), "table-01"),
-        **effect(stated("SVHN VGG8: BN loss on noise")),
+        "1",
+        lambda noise: cost_of_batch_norm(accuracy(noise), "table-01"),
+        stated("SVHN VGG8: BN loss on noise"),
     ),
     Claim(
         "batch norm costs accuracy under BIM-linf",
@@ -88,11 +104,12 @@ CIFAR10 = [
         measure=lambda get: gap("table-02", "none")(get) - gap("table-02", "batch")(get),
         **effect(stated("CIFAR-10 VGG8: BN reduction of clean generalization gap")),
     ),
-    Claim(
-        "batch norm costs accuracy on noise",
+    *_on_noise(
+        "batch norm costs accuracy",
         "section 3, Table 2",
-        measure=cost_of_batch_norm(accuracy(NOISE), "table-02"),
-        **effect(stated("CIFAR-10 VGG8: BN loss on noise")),
+        "2",
+        lambda noise: cost_of_batch_norm(accuracy(noise), "table-02"),
+        stated("CIFAR-10 VGG8: BN loss on noise"),
     ),
     Claim(
         "batch norm costs accuracy under BIM-linf",
@@ -128,36 +145,43 @@ def shift(dataset: str) -> list[Claim]:
         measure=_shift(dataset, CLEAN, sign=-1),
         **effect(stated("CIFAR-10.1 VGG8: BN gain in clean")),
     )
-    lost = [
-        Claim(
-            f"{dataset}: batch norm costs accuracy {words}",
-            "Table 3",
-            measure=_shift(dataset, evaluation),
-            **effect(_of_table("3", column)),
-        )
-        for words, evaluation, column in (
-            ("on noise", NOISE, "Noise"),
-            ("under BIM-linf", BIM, "BIM-linf"),
-            ("under BIM-l2", BIM_L2, "BIM-l2"),
-        )
+    lost = f"{dataset}: batch norm costs accuracy"
+    return [
+        gained,
+        *_on_noise(lost, "Table 3", "3", lambda noise: _shift(dataset, noise), _of_table("3", "Noise")),
+        *(
+            Claim(f"{lost} under {column}", "Table 3", measure=_shift(dataset, evaluation), **effect(_of_table("3", column)))
+            for evaluation, column in ((BIM, "BIM-linf"), (BIM_L2, "BIM-l2"))
+        ),
     ]
-    return [gained, *lost]
 
 
-DEPTH = [
-    Claim(
-        f"VGG{depth}: batch norm {words}",
-        "Table 4",
-        measure=measure(accuracy(evaluation), "table-04", depth),
-        **effect(_of_table("4", column, gain=measure is gain_of_batch_norm, L=depth)),
-    )
-    for depth in (8, 11, 13)
-    for words, measure, evaluation, column in (
-        ("and a larger learning rate gain clean accuracy", gain_of_batch_norm, CLEAN, "Clean"),
-        ("costs accuracy on noise", cost_of_batch_norm, NOISE, "Noise"),
-        ("costs accuracy under BIM-linf", cost_of_batch_norm, BIM, "BIM-linf"),
-    )
-]
+def _at_depth(depth: int) -> list[Claim]:
+    """The claims of Table 4 about the VGGs of this depth."""
+    return [
+        Claim(
+            f"VGG{depth}: batch norm and a larger learning rate gain clean accuracy",
+            "Table 4",
+            measure=gain_of_batch_norm(accuracy(CLEAN), "table-04", depth),
+            **effect(_of_table("4", "Clean", gain=True, L=depth)),
+        ),
+        *_on_noise(
+            f"VGG{depth}: batch norm costs accuracy",
+            "Table 4",
+            "4",
+            lambda noise: cost_of_batch_norm(accuracy(noise), "table-04", depth),
+            _of_table("4", "Noise", L=depth),
+        ),
+        Claim(
+            f"VGG{depth}: batch norm costs accuracy under BIM-linf",
+            "Table 4",
+            measure=cost_of_batch_norm(accuracy(BIM), "table-04", depth),
+            **effect(_of_table("4", "BIM-linf", L=depth)),
+        ),
+    ]
+
+
+DEPTH = [claim for depth in (8, 11, 13) for claim in _at_depth(depth)]
 
 NO_DECAY = [
     Claim(
@@ -168,18 +192,12 @@ NO_DECAY = [
     )
     for name, table in (("SVHN", "1"), ("CIFAR-10", "2"))
     for words, evaluation, column in (
-        ("on noise", NOISE, "Noise"),
+        (ON_NOISE, NOISE, "Noise"),
+        (ON_NOISE_AS_PRINTED, NOISE_AS_PRINTED, "Noise"),
         ("under BIM-linf", BIM, "BIM-linf"),
         ("under BIM-l2", BIM_L2, "BIM-l2"),
     )
 ]
-
-READING = Claim(
-    "batch norm costs accuracy on noise of variance 1/4, as the text has it",
-    "effect of Table 2",
-    measure=cost_of_batch_norm(accuracy(NOISE_AS_PRINTED), "table-02"),
-    **direction(stated("CIFAR-10 VGG8: BN loss on noise")),
-)
 
 
 def strong(kind: str, norm: str, arm: dict) -> Measure:

@@ -157,8 +157,13 @@ def epsilons(name: str, caption: str) -> Table:
     return Table(name, caption, pd.DataFrame(rows))
 
 
-def curves(results: pd.DataFrame, scale: str) -> Figure:
-    """Accuracy against epsilon, with 95 % t-intervals; the second axis counts in 255ths of the grey scale."""
+def curves(results: pd.DataFrame) -> Figure:
+    """Accuracy against epsilon at the largest scale that was run, with 95 % t-intervals; the title says what was run.
+
+    The second axis counts in 255ths of the grey scale.
+    """
+    arms = [vgg("table-02", norm) for norm in NORMS]
+    scale = report.scales_of(report.rows_of(results, arms))[0]
     figure, axis = plt.subplots(figsize=(8, 4.5), layout="constrained")
     points = sorted((CLEAN, BIM, *curve(scale)), key=lambda evaluation: evaluation.epsilon)
     epsilon = [evaluation.epsilon for evaluation in points]
@@ -177,5 +182,6 @@ def curves(results: pd.DataFrame, scale: str) -> Figure:
     )
     axis.grid(alpha=0.3)
     axis.legend()
+    figure.suptitle(report.sources(results[results["scale"] == scale], arms), fontsize="small")
     plt.close(figure)
     return figure

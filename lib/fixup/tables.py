@@ -12,7 +12,7 @@ from lib.empirical_results.experiments import BIM, BIM_L2, CLEAN, EPSILON, EPSIL
 from lib.fixup.claims import AS_RUN, BATCH, NORMS, TRUE, difference, later, on_shift, on_test, printed, wrn
 from lib.fixup.experiments import FOOLBOX, NORMALIZATION, WIDE_SCALES
 from lib.paper import Reported, reported
-from lib.report import Column, Comparison, Measure, Table, by_scale, measured, scales_of
+from lib.report import Column, Comparison, Measure, Table, by_scale, measured, rows_of, scales_of
 
 VGG_NORMALIZATION = "cifar10"
 
@@ -72,9 +72,10 @@ def attacks(results: pd.DataFrame, name: str, caption: str) -> Table:
         }
         order = {f"l2 - linf, {kind}": difference(cells[f"{kind}-l2"], cells[f"{kind}-linf"]) for kind in ("BIM", "PGD")}
         rows[words] = cells | order
-    used = {scale: strong_attacks(scale)[-1] for scale in scales_of(results) if WIDE_SCALES[scale].strong}
+    run = scales_of(rows_of(results, map(wrn, NORMS)))
+    used = {scale: strong_attacks(scale)[-1] for scale in run if WIDE_SCALES[scale].strong}
     sizes = "; ".join(f"{s}: {a.first} images, {a.steps} steps from {a.restarts} random starts" for s, a in used.items())
-    return by_scale(results, name, f"{caption} PGD – {sizes or 'not run at this scale'}.", rows)
+    return by_scale(results, name, f"{caption} PGD – {sizes or 'not run'}.", rows)
 
 
 def pixels(name: str, caption: str) -> Table:
