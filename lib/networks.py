@@ -127,7 +127,7 @@ def _train(group, training_set, selection_set, folder, budget, on_epoch) -> list
         checkpoint=checkpoint,
         budget=budget,
     )
-    own = provenance(training_set.images.device)
+    own = provenance(training_set.images.device) | {"data": {"train": training_set.sha256}}
     own |= {"stacked": len(seeds), "train_seconds": round(checkpoint.seconds / len(seeds), 2)}
     diverged = dict(zip(seeds, diverged_at, strict=True))
     return [Trained(networks[trial.seed], diverged[trial.seed], own) for trial in group]
@@ -165,7 +165,7 @@ def _keep(trial: Trial, found: Trained, folder: Path) -> None:
 
 
 def _read(trial: Trial, training_set: data.Dataset, folder: Path) -> Trained | None:
-    """Raises RunError where the file is damaged: training again takes hours, so that is left to the user."""
+    """Raises RunError where the file is damaged or of other data: training again takes hours, so that is left to the user."""
     path = _path(trial, folder)
     try:
         with safe_open(path, "pt") as file:
@@ -177,4 +177,9 @@ def _read(trial: Trial, training_set: data.Dataset, folder: Path) -> Trained | N
         return None
     except (SafetensorError, OSError, ValueError, KeyError, AttributeError, RuntimeError) as error:
         raise RunError(f"the kept network {path} is damaged ({error}). Delete it, and it is trained again") from error
+    if about["provenance"].get("data", {}).get("train", training_set.sha256) != training_set.sha256:
+        raise RunError(
+            f"the kept network {path} was trained on other images than those of {training_set.name} now. Delete it, and it is "
+            "trained again on these; or put the former data back"
+        )
     return Trained(network, about["diverged_at"], about["provenance"])

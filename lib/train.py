@@ -65,7 +65,7 @@ def fit(
     model = side_by_side(networks).to(device).train()
     groups = _groups(model, factor, lr, weight_decay)
     optimizer = torch.optim.SGD(groups, momentum=momentum, nesterov=nesterov, fused=True)
-    state = State(model, optimizer, seeds, device)
+    state = State(model, optimizer, seeds, train)
     if checkpoint:
         state.resume(checkpoint)
 
@@ -107,13 +107,13 @@ def fit(
 class State:
     """Where a training of several networks stands: everything it goes on from."""
 
-    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, seeds: list[int], device: torch.device):
-        self.model, self.optimizer, self.seeds = model, optimizer, seeds
+    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, seeds: list[int], train: data.Dataset):
+        self.model, self.optimizer, self.seeds, self.data = model, optimizer, seeds, train.sha256
         self.order = [data.generator(seed, "order") for seed in seeds]
         self.augmentation = [data.generator(seed, "augmentation") for seed in seeds]
         self.shuffled_from: list[Tensor] = []  # the states of `order` at the start of the epoch
         self.epoch, self.batch = 1, 0  # the epoch under way, from 1, and how many of its batches are done
-        self.total = torch.zeros(len(seeds), device=device)  # the loss summed over the epoch
+        self.total = torch.zeros(len(seeds), device=train.images.device)  # the loss summed over the epoch
         self.diverged_at: list[int | None] = [None] * len(seeds)
         self.best: dict[str, Tensor] = {}  # the model after the best epoch so far, where one is selected
         self.best_accuracy = -math.inf
@@ -154,14 +154,14 @@ class State:
         for s, augmentation in enumerate(self.augmentation):
             tensors |= {f"order.{s}": order[s], f"augmentation.{s}": augmentation.get_state()}
         tensors |= {f"best.{name}": value for name, value in self.best.items()}
-        place = {"seeds": self.seeds, "epoch": self.epoch, "batch": self.batch, "diverged_at": self.diverged_at}
+        place = {"seeds": self.seeds, "data": self.data, "epoch": self.epoch, "batch": self.batch, "diverged_at": self.diverged_at}
         place |= {"best_accuracy": self.best_accuracy if self.best else None}
         checkpoint.save({name: value.contiguous() for name, value in tensors.items()}, place)
 
     def resume(self, checkpoint: Checkpoint) -> None:
-        """Go on from the checkpoint, if there is one of these seeds."""
+        """Go on from the checkpoint, if there is one of these seeds and data."""
         tensors, place = checkpoint.load() or ({}, {})
-        if place.get("seeds") != self.seeds:
+        if (place.get("seeds"), place.get("data")) != (self.seeds, self.data):
             return
         checkpoint.before = place["seconds"]
         self.epoch, self.batch, self.diverged_at = place["epoch"], place["batch"], place["diverged_at"]

@@ -291,7 +291,7 @@ def die_while_writing(place, number):
     original, calls = getattr(os, name), []
     def call(*args):
         calls.append(args)
-        return act(original, *args) if len(calls) == number else original(*args)
+        return act(original, *args) if len(calls) == number + 1 else original(*args)  # the first file is a try, whether one can write
     setattr(os, name, call)
 
 torch.set_num_threads(1)
@@ -609,13 +609,13 @@ def test_a_full_disk_says_what_to_do_and_keeps_what_was_finished(sweep, fitted, 
 
     def full(*args):
         calls.append(args)
-        if len(calls) > 2:
+        if len(calls) > 3:  # after the first try and two records
             raise OSError(errno.ENOSPC, "No space left on device")
         return original(*args)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, function, full)
-        with pytest.raises(RunError, match=r"(?s)No space left.*kept.*Free some space.*BATCHNORM_RUNS.*run again"):
+        with pytest.raises(RunError, match=r"(?s)No space left.*kept.*free some space.*BATCHNORM_RUNS.*run again"):
             sweep(MANY[:4])
     before = files(tmp_path)
     assert before.keys() == names(MANY[:2])
@@ -623,6 +623,21 @@ def test_a_full_disk_says_what_to_do_and_keeps_what_was_finished(sweep, fitted, 
     fitted.clear()
     sweep(MANY[:4])
     assert len(fitted) == 2 and {name: files(tmp_path)[name] for name in before} == before
+
+
+def test_a_folder_that_cannot_be_written_is_noticed_before_anything_is_trained(sweep, fitted, monkeypatch, tmp_path):
+    def read_only(*args):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", read_only)
+        with pytest.raises(RunError, match=r"Read-only file system.*Make its folder writable or free some space"):
+            sweep(MANY[:2])
+    assert not fitted and not list(tmp_path.iterdir())
+    finished = sweep(MANY[:2])
+    assert files(tmp_path).keys() == {path.name for path in tmp_path.iterdir()} == names(MANY[:2])
+    monkeypatch.setattr(os, "replace", read_only)
+    assert sweep(MANY[:2]) == finished, "where nothing is missing nothing is written"
 
 
 def test_a_store_that_is_a_file_is_named(data_root, tmp_path):
@@ -912,6 +927,13 @@ def test_a_damaged_kept_network_is_named(sweep, tmp_path, damage):
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(RunError, match=f"{path.name} is damaged.*Delete it"):
         sweep([replace(VGG, evaluations=(Evaluation(),))])
+
+
+def test_a_kept_network_of_other_data_is_not_tested_as_if_it_were_of_these(sweep, tmp_path):
+    sweep([VGG])
+    others = replace(data.load("mnist-m", "train"), sha256="others")
+    with pytest.raises(RunError, match="trained on other images than those of mnist-m now. Delete it"):
+        networks.trained([VGG], others, None, tmp_path, Budget(float("inf")))
 
 
 def test_attacks_are_transferred_to_targets_that_are_trained_once(sweep, fitted, tmp_path, data_root):

@@ -126,14 +126,14 @@ class Training:
         self.digits = in_colour(digits) if self.image_size == 32 else digits
         self.undisturbed = self(None)
 
-    def __call__(self, path, seeds=SEEDS, code=None, **options):
+    def __call__(self, path, seeds=SEEDS, code=None, sha256="", **options):
         """The networks, when they diverged and the losses of each epoch that ended."""
         built, losses = [initialized(self.build(), seed) for seed in seeds], {}
         if self.name == "mlp-diverging":
             torch.nn.init.constant_(built[0][1].weight, math.inf)
         settings = {"epochs": 3, "batch_size": 7, "lr": 0.02, "on_epoch": losses.__setitem__} | self.settings
         settings |= {"checkpoint": path and Checkpoint(path, code)} | options
-        diverged = fit(built, self.digits, seeds=seeds, image_size=self.image_size, **settings)
+        diverged = fit(built, replace(self.digits, sha256=sha256), seeds=seeds, image_size=self.image_size, **settings)
         return built, diverged, losses
 
     def assert_undisturbed(self, networks, diverged, losses):
@@ -264,9 +264,9 @@ def test_a_finished_training_goes_on_with_more_epochs(one_training, path, steps,
 
 
 @pytest.mark.parametrize(
-    "other", [{"seeds": [3, 1, 7]}, {"seeds": [1, 3]}, {"seeds": [3]}, {"code": "another commit"}], ids=str
+    "other", [{"seeds": [3, 1, 7]}, {"seeds": [1, 3]}, {"seeds": [3]}, {"code": "another commit"}, {"sha256": "others"}], ids=str
 )
-def test_a_checkpoint_of_other_seeds_or_other_code_is_ignored(one_training, path, steps, other):
+def test_a_checkpoint_of_other_seeds_code_or_data_is_ignored(one_training, path, steps, other):
     with pytest.raises(OutOfTime):
         one_training(path, budget=Spent(7), **other)
     steps.clear()
