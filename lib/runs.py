@@ -22,7 +22,7 @@ from lib.checkpoints import Budget, OutOfTime
 from lib.evaluate import evaluate, paths
 from lib.networks import Trained
 from lib.provenance import code, commit, provenance
-from lib.store import RunError, finished, read_record, record_path, runs_root, write_record
+from lib.store import RunError, check_writable, finished, read_record, record_path, runs_root, write_record
 from lib.trials import Trial
 
 
@@ -71,6 +71,8 @@ def run(
     for trial in dict.fromkeys(trials):
         if trial not in records:
             groups[networks.shared(trial)].append(trial)
+    if groups:
+        check_writable(folder)
     if targets := list(dict.fromkeys(target.training for trial in groups for target in trial.targets)):
         # First, side by side: else every trial would train, on a worker of its own, those it needs.
         left = None if budget is None else end - time.time()

@@ -7,6 +7,7 @@ The folder of the records is one setting: the argument `store`, else the environ
 import hashlib
 import json
 import os
+import socket
 import tempfile
 import warnings
 from pathlib import Path
@@ -44,9 +45,16 @@ def write_in_one_piece(path: Path, contents: bytes) -> None:
                 raise
     except OSError as error:
         raise RunError(
-            f"{path} could not be written: {error}. All records finished before are kept. Free some space, or choose "
-            "another folder with BATCHNORM_RUNS, and run again: only what is missing is computed."
+            f"{path} could not be written: {error}. All records finished before are kept. Make its folder writable or free "
+            "some space, or choose another folder with BATCHNORM_RUNS, and run again: only what is missing is computed."
         ) from error
+
+
+def check_writable(folder: Path) -> None:
+    """Raises RunError where nothing can be written, before hours are spent on what could not be kept."""
+    path = folder / f".{socket.gethostname()}-{os.getpid()}.probe"
+    write_in_one_piece(path, bytes(2**16))  # as much as a large record: a full disk often has room for an empty file
+    path.unlink()
 
 
 def _umask() -> int:

@@ -1,7 +1,9 @@
 """Measurements: run once, kept, published, and read as one data frame."""
 
+import errno
 import json
 import math
+import os
 from dataclasses import replace
 
 import pandas as pd
@@ -64,6 +66,20 @@ def test_a_run_that_is_stopped_goes_on_where_it_was():
         run(stopped.at())
     assert len(run(resumed.at())) == 6
     assert resumed.calls == [("none", [0, 1]), ("none", [2])]
+
+
+def test_a_folder_that_cannot_be_written_is_noticed_before_anything_is_measured(folders, monkeypatch):
+    counting = Counting()
+
+    def read_only(*args):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch, pytest.raises(store.RunError, match="Read-only.*Make its folder writable"):
+        patch.setattr(os, "replace", read_only)
+        run(counting.at())
+    assert counting.calls == []
+    run(counting.at())
+    assert {path.suffix for path in (folders / "runs" / "measurements").iterdir()} == {".json"}
 
 
 @pytest.mark.parametrize("change", [{"name": "other"}, {"dataset": "other"}, {"arms": ({"norm": "batch", "depth": 2},)}])
