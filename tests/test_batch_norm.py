@@ -1,10 +1,13 @@
 """Chapter 01: batch norm written out, the two circles, exploding gradients, their records, claims and exercises."""
 
+import re
+
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from common import solution
+from common import ROOT, solution
 from sklearn.decomposition import PCA
 from torch import nn
 
@@ -22,6 +25,10 @@ CHAPTER = "01-batch-norm"
 
 def generator(seed=0):
     return torch.Generator().manual_seed(seed)
+
+
+def notebook():
+    return nbformat.read(ROOT / "book" / f"{CHAPTER}.ipynb", 4)
 
 
 def randn(*shape, seed=0):
@@ -293,18 +300,34 @@ def test_the_books_records_are_what_this_code_measures():
     assert seeds == list(range(by_name("paper")[experiments.GRADIENTS].seeds))
 
 
+def test_what_the_text_says_without_a_rule_is_so_in_the_records():
+    """Of the distance correlation at deep layers, and of the growth of nonlocality."""
+    results = experiments.frame(store.published(experiments.CIRCLES, "paper"))
+    deeper = range(20, claims.LAST + 1)
+    found = [
+        verdicts.Estimate.of(report.measured(claims.without_minus_with("distance correlation", layer), results, "paper"))
+        for layer in deeper
+    ]
+    beyond_chance = [estimate.interval[0] > 0 for estimate in found]
+    assert all(estimate.mean > 0 for estimate in found)
+    assert any(beyond_chance) and not all(beyond_chance) and not beyond_chance[-1]
+    growth = report.measured(claims.WHERE[0].measure, results, "paper")
+    assert growth.median() < growth.mean() / 10
+
+
 # --- Claims and pictures -----------------------------------------------------------------------------------------------
 
 CLAIMS = {name: getattr(claims, name) for name in ("MIXING", "STRETCHED", "WHERE", "GROWTH", "GROWTH_LINEAR", "SLIP")}
 
 
 def made_up(scale: str, accuracy, growth=lambda activation, size: float(theory.gradient_growth(size, activation))):
-    """Records of four seeds: every metric of the circles is accuracy(norm, layer) plus a little for the seed."""
+    """Records of four seeds: every metric of the circles is accuracy(norm, layer) plus a little for the seed, another little with batch norm."""
     metrics = [name for name in circles.measure(0) if name not in ("norm", "layer")]
     records = []
     for seed in range(4):
         arms = [(norm, layer) for norm in circles.NORMS for layer in circles.LAYERS]
-        rounds = {name: [accuracy(*arm) + 0.1 * seed * (arm[1] + 1) / 32 for arm in arms] for name in metrics}
+        of_seed = {arm: 0.1 * seed * (1 + (arm[0] == "batch")) * (arm[1] + 1) / 32 for arm in arms}
+        rounds = {name: [accuracy(*arm) + of_seed[arm] for arm in arms] for name in metrics}
         deep = [(name, size) for name in gradients.ACTIVATIONS for size in gradients.BATCH_SIZES]
         both = {
             experiments.CIRCLES: {"norm": [a for a, _ in arms], "layer": [b for _, b in arms]} | rounds,
@@ -438,8 +461,11 @@ def test_wrong_backward_passes_get_a_hint(wrong):
 
 
 def test_solution_of_the_leaky_limit(capsys):
-    weights = gradients.random_weights(300, generator())
-    namespace = {"torch": torch, "nn": nn, "gradients": gradients, "weights": weights, "chance": generator(1)}
+    """With the weights that the exercise, as it stands in the page, defines."""
+    (exercise,) = (cell.source for cell in notebook().cells if "{exercise} Leaky ReLU" in cell.source)
+    namespace = {"torch": torch, "nn": nn, "gradients": gradients, "phi": torch.relu}
+    exec(re.search(r"\{exercise\} Leaky ReLU\n.*?```python\n(.*?)```", exercise, re.DOTALL)[1], namespace)
+    assert float(capsys.readouterr().out) == pytest.approx(theory.GRADIENT_GROWTH_LIMIT, rel=0.03)
     exec(solution(CHAPTER, "ex-leaky-growth"), namespace)
     assert exercises.check_limit(namespace["limit"]) == RIGHT
     predicted, measured = map(float, capsys.readouterr().out.split())
