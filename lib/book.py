@@ -18,6 +18,7 @@ from papermill.exceptions import PapermillExecutionError
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from lib import launch, one_page, what_ran
+from lib.errors import UserError
 from lib.store import runs_root
 from lib.trials import SCALES
 
@@ -26,7 +27,7 @@ MANIFEST = "MANIFEST.sha256"  # of an edition for a class, in which somebody may
 QUICK_CELL_SECONDS = 600  # a cell that takes longer hangs; at the other scales a cell may train for days
 
 
-class BookError(RuntimeError):
+class BookError(UserError):
     """The book cannot be built; the message says which chapter and why."""
 
 

@@ -19,6 +19,7 @@ from dask.system import CPU_COUNT
 from distributed import Client, KilledWorker, Nanny, Scheduler, Security, SpecCluster, as_completed, get_worker
 
 from lib import provenance
+from lib.errors import UserError
 
 Group, Result = TypeVar("Group"), TypeVar("Result")
 
@@ -29,7 +30,7 @@ TIMEOUT = 10  # seconds to reach a scheduler
 KEPT = "finished records are kept; run again, and only what is missing is computed"
 
 
-class ClusterError(RuntimeError):
+class ClusterError(UserError):
     """The cluster cannot be used; what was finished before is kept."""
 
 

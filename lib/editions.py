@@ -19,6 +19,7 @@ import nbformat
 import yaml
 
 from lib.book import MANIFEST, ROOT, pages
+from lib.errors import UserError
 from lib.store import runs_root
 
 NOTES = Path("book", "teaching")
@@ -33,7 +34,7 @@ OTHER_SOLUTION = re.compile(r".*\{solution.*|^\W*\{[\w-]+\} +(?:\w+ +)?solutions
 REFERENCE = re.compile(r"\{\w+\}`(?:(?P<text>[^`<]+?) *<)?(?P<name>[^`<>]+)>?`")
 
 
-class EditionError(RuntimeError):
+class EditionError(UserError):
     """An edition cannot be written; the message says why, and what to do."""
 
 

@@ -11,13 +11,15 @@ from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
+from lib.errors import UserError
+
 NAME = "whole-book.html"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # Links to one's own place; what is too long for paper; filters that would hide rows.
 ONLY_ON_SCREEN = "a.headerlink, .api-source, details.origin, .dashboard > form, .dashboard > script"
 
 
-class PrintError(RuntimeError):
+class PrintError(UserError):
     """The PDF file cannot be made; the message says what is missing."""
 
 

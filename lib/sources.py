@@ -23,10 +23,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from lib.errors import UserError
+
 SPLITS = ("train", "test")
 
 
-class DataError(RuntimeError):
+class DataError(UserError):
     """A data set is unknown, missing, truncated or not what it says it is."""
 
 

@@ -12,6 +12,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
+from lib.errors import UserError
 from lib.experiments import EXPERIMENTS
 from lib.trials import Trial
 
@@ -19,7 +20,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 PUBLISHED = REPOSITORY / "book" / "records"
 
 
-class RunError(RuntimeError):
+class RunError(UserError):
     """A run cannot go on; what was finished before is kept."""
 
 
@@ -90,7 +91,7 @@ def read_record(path: Path, trial: Trial | None = None) -> dict | None:
     except OSError as error:
         raise RunError(f"{path} is not readable ({error}); another folder for records: BATCHNORM_RUNS") from error
     except (ValueError, KeyError, AttributeError, TypeError) as error:
-        warnings.warn(f"the record {path} is damaged ({error}); the trial is computed again", stacklevel=2)
+        warnings.warn(f"the record {path} is damaged ({error}); it counts as missing until it is computed again", stacklevel=2)
         return None
     return record
 
