@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 from lib.evaluate import Evaluation
@@ -124,8 +125,12 @@ class Trial:
         return " ".join(filter(None, parts))
 
 
-def over_seeds(trials: list[Trial], seeds: int) -> list[Trial]:
-    """Each trial with the seeds 0, 1, …, seeds - 1."""
-    if seeds < 1:
+Seeds = int | Sequence[int]  # how many, 0, 1, …, or which ones
+
+
+def over_seeds(trials: list[Trial], seeds: Seeds) -> list[Trial]:
+    """Each trial with the seeds 0, 1, …, seeds - 1, or with each of these seeds."""
+    chosen = range(seeds) if isinstance(seeds, int) else seeds
+    if not chosen:
         raise ValueError(f"seeds={seeds}; at least 1 is needed, 2 for an interval")
-    return [replace(trial, seed=seed) for trial in trials for seed in range(seeds)]
+    return [replace(trial, seed=seed) for trial in trials for seed in chosen]

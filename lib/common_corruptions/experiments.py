@@ -14,14 +14,14 @@ from lib.corruptions import CORRUPTIONS, SEVERITIES
 from lib.empirical_results.experiments import table_02, table_04
 from lib.evaluate import Evaluation
 from lib.fixup.experiments import NORMALIZATION, table_09
-from lib.trials import Trial
+from lib.trials import Seeds, Trial
 
 GENERATED, OFFICIAL = "generated", "official"  # where the corrupted images come from
 EXPERIMENT_OF = {GENERATED: "table-13", OFFICIAL: "table-13-official"}
 FIRST = {"quick": 128, "laptop": 2_000}  # test images of each corruption and severity; all 10,000 at the paper scale
 
 
-def table_13(scale: str, seeds: int | None = None, epochs: int | None = None) -> list[Trial]:
+def table_13(scale: str, seeds: Seeds | None = None, epochs: int | None = None) -> list[Trial]:
     """The networks of Table 13 on generated corruptions. None stands for the scale's own number of seeds and of epochs.
 
     VGG8 is that of Table 2, with its weight decay. At the paper's scale VGG13 of Table 4 and the wide residual networks of
@@ -30,13 +30,13 @@ def table_13(scale: str, seeds: int | None = None, epochs: int | None = None) ->
     return [_tested(trial, f"{trial.dataset}-generated", FIRST.get(scale)) for trial in _networks(scale, seeds, epochs)]
 
 
-def table_13_official(scale: str, seeds: int | None = None, epochs: int | None = None) -> list[Trial]:
+def table_13_official(scale: str, seeds: Seeds | None = None, epochs: int | None = None) -> list[Trial]:
     """The same networks on the official files; none at the quick scale, whose networks know no objects."""
     networks = _networks(scale, seeds, epochs)
     return [] if scale == "quick" else [_tested(trial, "cifar10-c", FIRST.get(scale)) for trial in networks]
 
 
-def _networks(scale: str, seeds: int | None, epochs: int | None) -> list[Trial]:
+def _networks(scale: str, seeds: Seeds | None, epochs: int | None) -> list[Trial]:
     networks = [trial for trial in table_02(scale, seeds, epochs) if trial.weight_decay]
     if scale == "paper":
         networks += [trial for trial in table_04(scale, seeds, epochs) if trial.architecture == "vgg13"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lib.evaluate import Evaluation
 from lib.models import NORMS
-from lib.trials import SCALES, Trial, over_seeds
+from lib.trials import SCALES, Seeds, Trial, over_seeds
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def trial(scale: str, norm: str | None, depth: int, batch_size: int, epochs: int
     )
 
 
-def figure_02(scale: str, seeds: int | None = None, epochs: int | None = None) -> list[Trial]:
+def figure_02(scale: str, seeds: Seeds | None = None, epochs: int | None = None) -> list[Trial]:
     """Figures 2 and 3a: every depth with every batch size, without and with batch norm.
 
     None stands for the scale's own number of seeds and of epochs. The order is that of cost, so that a part of them is of use:
@@ -80,13 +80,13 @@ def figure_02(scale: str, seeds: int | None = None, epochs: int | None = None) -
     return _grid(scale, s.batch_sizes, epochs or s.epochs, seeds)
 
 
-def figure_03(scale: str, seeds: int | None = None, epochs: int | None = None) -> list[Trial]:
+def figure_03(scale: str, seeds: Seeds | None = None, epochs: int | None = None) -> list[Trial]:
     """Figure 3b: networks trained for four times as many `epochs`, the number that Figure 2 has."""
     s = depth_scale(scale)
     return _grid(scale, s.longer, LONGER * (epochs or s.epochs), seeds)
 
 
-def _grid(scale: str, batch_sizes: Sequence[int], epochs: int, seeds: int | None) -> list[Trial]:
+def _grid(scale: str, batch_sizes: Sequence[int], epochs: int, seeds: Seeds | None) -> list[Trial]:
     s = depth_scale(scale)
     trials = [
         trial(scale, norm, depth, batch_size, epochs)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from lib.evaluate import Evaluation
 from lib.models import NORMS
-from lib.trials import SCALES, Trial, over_seeds
+from lib.trials import SCALES, Seeds, Trial, over_seeds
 
 EPSILON = 0.03  # l-inf, in normalised pixels (section 3)
 EPSILON_L2 = EPSILON * 3072**0.5  # the ball that contains the l-inf ball (section 3)
@@ -66,7 +66,7 @@ def scale_of(scale: str) -> Scale:
     return EMPIRICAL_SCALES[scale]
 
 
-def table_02(scale: str, seeds: int | None = None, epochs: int | None = None) -> list[Trial]:
+def table_02(scale: str, seeds: Seeds | None = None, epochs: int | None = None) -> list[Trial]:
     """VGG8 on CIFAR-10, constant learning rate (section 3, Table 2), for both weight decays.
 
     Here and below, None stands for the scale's own number of seeds and of epochs.
@@ -81,7 +81,7 @@ def table_02(scale: str, seeds: int | None = None, epochs: int | None = None) ->
     return over_seeds(trials, s.seeds if seeds is None else seeds)
 
 
-def table_03(scale: str, seeds: int | None = None, epochs: int | None = None, shift: str | None = None) -> list[Trial]:
+def table_03(scale: str, seeds: Seeds | None = None, epochs: int | None = None, shift: str | None = None) -> list[Trial]:
     """The networks of Table 2 with weight decay on another test set, of the same classes (section 3, Table 3).
 
     `shift` is its name: CIFAR-10.1 v6 as in the paper (None), or any other data set of CIFAR-10's classes.
@@ -92,26 +92,26 @@ def table_03(scale: str, seeds: int | None = None, epochs: int | None = None, sh
     return [replace(trial, evaluations=evaluations) for trial in trained]
 
 
-def table_03_cinic(scale: str, seeds: int | None = None, epochs: int | None = None) -> list[Trial]:
+def table_03_cinic(scale: str, seeds: Seeds | None = None, epochs: int | None = None) -> list[Trial]:
     """Table 3 on the images that CINIC-10 took from ImageNet: a larger shift than that of CIFAR-10.1."""
     return table_03(scale, seeds, epochs, None if scale == "quick" else "cinic10_imagenet")
 
 
-def table_01(scale: str, seeds: int | None = None, epochs: int | None = None) -> list[Trial]:
+def table_01(scale: str, seeds: Seeds | None = None, epochs: int | None = None) -> list[Trial]:
     """VGG8 on SVHN (section 3, Table 1), for both weight decays."""
     decays = WEIGHT_DECAYS[:1] if scale == "quick" else WEIGHT_DECAYS
     trials = [trial for decay in decays for norm in NORMS for trial in _svhn(scale, 8, norm, decay, epochs)]
     return over_seeds(trials, scale_of(scale).seeds if seeds is None else seeds)
 
 
-def table_08(scale: str, seeds: int | None = None, epochs: int | None = None) -> list[Trial]:
+def table_08(scale: str, seeds: Seeds | None = None, epochs: int | None = None) -> list[Trial]:
     """Deeper VGGs on SVHN, with batch norm (appendix A.2, Table 8)."""
     s = scale_of(scale)
     trials = [trial for depth in s.svhn_depths for trial in _svhn(scale, depth, "batch", WEIGHT_DECAYS[0], epochs)]
     return over_seeds(trials, s.seeds if seeds is None else seeds)
 
 
-def table_04(scale: str, seeds: int | None = None, epochs: int | None = None) -> list[Trial]:
+def table_04(scale: str, seeds: Seeds | None = None, epochs: int | None = None) -> list[Trial]:
     """VGGs of several depths on CIFAR-10, with a larger learning rate where there is batch norm (section 3, Table 4)."""
     s = scale_of(scale)
     epochs = epochs or s.deep_epochs

@@ -17,7 +17,7 @@ from lib.empirical_results.experiments import (
     table_02,
 )
 from lib.evaluate import Evaluation
-from lib.trials import Trial, over_seeds
+from lib.trials import Seeds, Trial, over_seeds
 from lib.wide_resnet import WIDE_NORMS
 
 NORMALIZATION = "cifar10-wrn"  # of the code that the paper names; the VGGs have another
@@ -54,7 +54,7 @@ WIDE_SCALES = {
 }
 
 
-def table_09(scale: str, seeds: int | None = None, epochs: int | None = None) -> list[Trial]:
+def table_09(scale: str, seeds: Seeds | None = None, epochs: int | None = None) -> list[Trial]:
     """WRN-28-10 on CIFAR-10 with batch norm, with Fixup, and with what the code made of it (appendix A.2, Table 9).
 
     In the normalisation of that code and, but for the quick scale, in that of the VGGs. The strong attacks are run in the
@@ -87,14 +87,14 @@ def table_09(scale: str, seeds: int | None = None, epochs: int | None = None) ->
     return over_seeds(trials, s.seeds if seeds is None else seeds)
 
 
-def table_09_shift(scale: str, seeds: int | None = None, epochs: int | None = None) -> list[Trial]:
+def table_09_shift(scale: str, seeds: Seeds | None = None, epochs: int | None = None) -> list[Trial]:
     """The networks of Table 9 on CIFAR-10.1 v6 (appendix A.2, Table 9)."""
     shift = scale_of(scale).shift
     evaluations = tuple(replace(evaluation, dataset=shift) for evaluation in (CLEAN, NOISE, NOISE_AS_PRINTED))
     return [replace(trial, evaluations=evaluations) for trial in table_09(scale, seeds, epochs)]
 
 
-def table_09_vgg(scale: str, seeds: int | None = None, epochs: int | None = None) -> list[Trial]:
+def table_09_vgg(scale: str, seeds: Seeds | None = None, epochs: int | None = None) -> list[Trial]:
     """What the paper compares its wide networks with: VGG8 of Table 2 without batch norm, clean and on noise.
 
     None at the quick scale, whose digits have another normalisation of their own than CIFAR-10.

@@ -5,7 +5,7 @@ from dataclasses import replace
 from lib.empirical_results.experiments import CLEAN, DEEPEST_WITHOUT, NOISE, NOISE_AS_PRINTED, scale_of, table_04
 from lib.evaluate import Evaluation
 from lib.models import VGG
-from lib.trials import PRETRAINED, SCALES, Trial, over_seeds
+from lib.trials import PRETRAINED, SCALES, Seeds, Trial, over_seeds
 
 NETWORKS = {  # of torchvision, in the order of Table 5, with what normalises them
     "vgg11": None,
@@ -29,7 +29,7 @@ BIM = Evaluation("bim", epsilon=1e-2, steps=10, step_size=1e-3)  # section 3
 TRANSFERRED = Evaluation("bim", epsilon=5e-2, steps=10, step_size=5e-3, first=SAMPLE)  # appendix A.3
 
 
-def table_05(scale: str, seeds: int | None = None, epochs: int | None = None) -> list[Trial]:
+def table_05(scale: str, seeds: Seeds | None = None, epochs: int | None = None) -> list[Trial]:
     """Pre-trained networks on ImageNet, on a sample of its images at the laptop scale (section 3, Table 5).
 
     None at the quick scale. A seed decides the noise alone, and `epochs` nothing: here and in `table_10` nothing is trained.
@@ -39,7 +39,7 @@ def table_05(scale: str, seeds: int | None = None, epochs: int | None = None) ->
     return _on_imagenet(scale, [_pretrained(name, evaluations) for name in NETWORKS], seeds)
 
 
-def table_10(scale: str, seeds: int | None = None, epochs: int | None = None) -> list[Trial]:
+def table_10(scale: str, seeds: Seeds | None = None, epochs: int | None = None) -> list[Trial]:
     """Attacks on the two VGGs of 11 layers, transferred to all VGGs (appendix A.3, Table 10); scales as in `table_05`."""
     targets = tuple(_pretrained(name) for name in TARGETS)
     evaluations = (replace(CLEAN, first=SAMPLE), TRANSFERRED)
@@ -50,13 +50,13 @@ def _pretrained(name: str, evaluations: tuple[Evaluation, ...] = ()) -> Trial:
     return Trial("imagenet", 224, evaluations, norm=NETWORKS[name], epochs=0, architecture=f"{PRETRAINED}{name}")
 
 
-def _on_imagenet(scale: str, trials: list[Trial], seeds: int | None) -> list[Trial]:
+def _on_imagenet(scale: str, trials: list[Trial], seeds: Seeds | None) -> list[Trial]:
     if scale not in SCALES:
         raise ValueError(f"unknown scale {scale!r}; allowed: {', '.join(SCALES)}")
     return over_seeds(trials if scale != "quick" else [], 1 if seeds is None else seeds)
 
 
-def table_10_cifar10(scale: str, seeds: int | None = None, epochs: int | None = None) -> list[Trial]:
+def table_10_cifar10(scale: str, seeds: Seeds | None = None, epochs: int | None = None) -> list[Trial]:
     """The transfer of attacks between the networks of Table 4 without their deepest: Table 10 without ImageNet.
 
     Each network is a source, the networks of the next seed are its targets: it has seen none of them. The attack of Table 10
@@ -64,7 +64,7 @@ def table_10_cifar10(scale: str, seeds: int | None = None, epochs: int | None = 
     """
     chosen = [f"vgg{depth}" for depth in VGG if depth <= DEEPEST_WITHOUT]
     trained = [trial for trial in table_04(scale, seeds, epochs) if trial.architecture in chosen]
-    targets = [trial.training for trial in trained if trial.seed == 0]
+    targets = [trial.training for trial in trained if trial.seed == trained[0].seed]
     count = scale_of(scale).seeds
     longer = () if scale == "quick" else (replace(TRANSFERRED, epsilon=0.1, steps=20),)
     evaluations = (replace(CLEAN, first=SAMPLE), TRANSFERRED, *longer)

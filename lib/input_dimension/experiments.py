@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from lib.evaluate import Evaluation
 from lib.models import NORMS
-from lib.trials import SCALES, Trial, over_seeds
+from lib.trials import SCALES, Seeds, Trial, over_seeds
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def bim(epsilon: float, steps_at_01: int, **options) -> Evaluation:
     return Evaluation("bim", epsilon=epsilon, steps=steps, step_size=0.1 / steps_at_01, **options)
 
 
-def table_11(scale: str, seeds: int | None = None, epochs: int | None = None, sizes=None) -> list[Trial]:
+def table_11(scale: str, seeds: Seeds | None = None, epochs: int | None = None, sizes=None) -> list[Trial]:
     """Softmax regression, image sizes 28 to 112, without and with weight decay (Appendix B, Table 11).
 
     Besides the paper's rows, the 28-pixel baseline with λ = 1e-3, the one that agrees with the printed numbers.
@@ -79,25 +79,25 @@ def table_11(scale: str, seeds: int | None = None, epochs: int | None = None, si
     return over_seeds(trials, s.seeds if seeds is None else seeds)
 
 
-def table_06(scale: str, seeds: int | None = None, epochs: int | None = None, sizes=None) -> list[Trial]:
+def table_06(scale: str, seeds: Seeds | None = None, epochs: int | None = None, sizes=None) -> list[Trial]:
     """The MLP without weight decay, with and without batch norm (section 4, Tables 6 and 12)."""
     decays = {size: 0.0 for size in sizes or mnist_scale(scale).mlp_sizes}
     return _mlps(scale, seeds, epochs, decays, "default")
 
 
-def table_06_he(scale: str, seeds: int | None = None, epochs: int | None = None, sizes=None) -> list[Trial]:
+def table_06_he(scale: str, seeds: Seeds | None = None, epochs: int | None = None, sizes=None) -> list[Trial]:
     """Table 6 from He's initialisation in place of torch's own, which the paper leaves open."""
     decays = {size: 0.0 for size in sizes or mnist_scale(scale).he_sizes}
     return _mlps(scale, seeds, epochs, decays, "he")
 
 
-def table_07(scale: str, seeds: int | None = None, epochs: int | None = None, sizes=None) -> list[Trial]:
+def table_07(scale: str, seeds: Seeds | None = None, epochs: int | None = None, sizes=None) -> list[Trial]:
     """The MLP with weight decay, λ as for the linear model (section 4, Table 7)."""
     decays = {size: WEIGHT_DECAY[size] for size in sizes or mnist_scale(scale).mlp_sizes if size > 28}
     return _mlps(scale, seeds, epochs, decays, "default")
 
 
-def _mlps(scale: str, seeds: int | None, epochs: int | None, decays: dict[int, float], init: str) -> list[Trial]:
+def _mlps(scale: str, seeds: Seeds | None, epochs: int | None, decays: dict[int, float], init: str) -> list[Trial]:
     s = mnist_scale(scale)
     table = (CLEAN, NOISE, bim(0.05, s.bim_steps), bim(0.1, s.bim_steps))
     trials = []
