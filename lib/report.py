@@ -249,9 +249,9 @@ class Comparison:
         for axis, column in zip(axes.flat, self.columns, strict=False):
             for position, (label, settings) in enumerate(rows.items()):
                 if paper := column.paper(settings):
-                    _dot(axis, paper.value, 2 * (paper.error or 0), position - 0.15, PAPER_STYLE)
+                    dot(axis, paper.value, 2 * (paper.error or 0), position - 0.15, PAPER_STYLE)
                 ours = self.estimate(label, column, scale)
-                _dot(axis, ours.mean, np.nan_to_num(ours.half_width), position + 0.15, OUR_STYLE)
+                dot(axis, ours.mean, np.nan_to_num(ours.half_width), position + 0.15, OUR_STYLE)
             axis.set_title(column.title, fontsize="medium")
             axis.grid(axis="x", alpha=0.3)
         axes[0][0].set_yticks(range(len(rows)), rows.keys())
@@ -266,5 +266,5 @@ PAPER_STYLE = {"marker": "o", "color": "#a23b00", "markerfacecolor": "white", "l
 OUR_STYLE = {"marker": "s", "color": "#00527a", "linestyle": "-"}
 
 
-def _dot(axis, x: float, half_width: float, y: float, style: dict) -> None:
+def dot(axis, x: float, half_width: float, y: float, style: dict) -> None:
     axis.errorbar(x, y, xerr=half_width, capsize=3, **{k: v for k, v in style.items() if k != "label"})
