@@ -26,7 +26,6 @@ The folder that holds the data sets is one setting: the argument `root`, else th
 """
 
 import functools
-import hashlib
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,7 +37,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lib.corrupted import Corrupted
-from lib.sources import SPLITS, DataError, ImageFiles, read
+from lib.sources import SPLITS, DataError, ImageFiles, checksum, read
 
 MNIST = ((0.1307,), (0.3081,))
 CIFAR10 = ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
@@ -138,7 +137,7 @@ def _load(name: str, split: str, root: Path) -> Dataset:
         images = images if images.ndim == 4 else images[..., None]
         base = corrupted.base if corrupted else name
         mean, std = NORMALIZATION.get(base) or _channel_statistics(base, split, images, root)
-        sha256 = hashlib.sha256(images.tobytes() + labels.astype(np.uint8).tobytes()).hexdigest()
+        sha256 = checksum(images, labels)
         images = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
     return Dataset(name, split, images, torch.from_numpy(labels.astype(np.int64)), mean, std, sha256)
 

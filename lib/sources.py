@@ -99,7 +99,17 @@ def read(name: str, split: str, root: Path) -> tuple[np.ndarray | ImageFiles, np
                 f"{name} ({split}) in {root} has images {images.shape} and {len(labels)} labels up to {highest}; "
                 f"expected images {expected} and a label from 0 to 9 for each. Delete its files there and run again."
             )
+    if (name, split) in CHECKSUMS and checksum(images, labels) != CHECKSUMS[name, split]:
+        raise DataError(
+            f"{name} ({split}) in {root} was changed: the SHA-256 of its images and labels is not {CHECKSUMS[name, split]}. "
+            "Delete its files there and run again with network access, or put unchanged ones there."
+        )
     return images, labels
+
+
+def checksum(images: np.ndarray, labels: np.ndarray) -> str:
+    """SHA-256 of the images, then the labels, a byte a value; the same for (N, H, W) and (N, H, W, 1)."""
+    return hashlib.sha256(images.tobytes() + labels.astype(np.uint8).tobytes()).hexdigest()
 
 
 def read_array(path: Path, remedy: str, mmap_mode: str | None = None) -> np.ndarray:
@@ -182,8 +192,8 @@ def _torchvision(title: str, size: str, by_hand: str, root: Path) -> Iterator[No
     # torchvision checks files by assertions too.
     except (RuntimeError, OSError, ValueError, EOFError, AssertionError, KeyError, TypeError, HTTPException) as error:
         raise DataError(
-            f"{title} is not readable in {root} and could not be downloaded ({size}): {error}. "
-            f"Put {by_hand} into {root}, or run once with network access. "
+            f"{title} is damaged or missing in {root}, and was not downloaded ({size}): {error}. "
+            f"Delete its files there, if any, and run again with network access, or put {by_hand} into {root}. "
             "Another folder: set BATCHNORM_DATA. No download at all: use the quick scale."
         ) from error
 
@@ -352,4 +362,8 @@ CONTENTS = {  # number of training and of test images, and the shape of one
     "mnist": ((60_000, 10_000), (28, 28)),
     "cifar10": ((50_000, 10_000), (32, 32, 3)),
     "svhn": ((73_257, 26_032), (32, 32, 3)),
+}
+CHECKSUMS = {  # as `checksum` has them, of what torchvision checks when it downloads it, but not when it reads it again
+    ("mnist", "train"): "edc0d1098aa497be14ace79ddd5171e5a3dcf9c4d196c015389203eb3ba1f59b",
+    ("mnist", "test"): "c3f9adf9c66efb572b1f9326c3a511b45910c7173b97be66ceceeeeaef6b802b",
 }

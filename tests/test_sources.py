@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import io
+import json
 import math
 import os
 import pickle
@@ -22,7 +23,7 @@ from sklearn.datasets import load_sample_image
 from torchvision.datasets import CIFAR10, SVHN
 from torchvision.models import VGG11_Weights
 
-from lib import data, sources
+from lib import data, sources, store
 from lib.data import DataError
 
 
@@ -259,7 +260,9 @@ def write_idx(path, shape):
 
 
 @pytest.fixture
-def mnist_root(tmp_path):
+def mnist_root(tmp_path, monkeypatch):
+    """Files of the right form, which are taken for the real ones."""
+    monkeypatch.setattr(sources, "CHECKSUMS", {})
     folder = tmp_path / "MNIST" / "raw"
     folder.mkdir(parents=True)
     for name, shape in IDX_FILES.items():
@@ -283,10 +286,12 @@ def test_mnist_is_read_from_its_four_files(mnist_root):
     ],
     ids=lambda damage: damage.__name__,
 )
-def test_a_damaged_mnist_file_is_reported_with_its_folder(mnist_root, file, damage):
+def test_a_damaged_mnist_file_is_reported_with_its_folder(mnist_root, web, file, damage):
     damage(mnist_root / "MNIST" / "raw" / file)
-    with pytest.raises(DataError, match=f"(?s)MNIST .test..*{mnist_root}.*idx files"):
+    message = f"(?s)MNIST .test. is damaged or missing in {mnist_root}.*Delete its files there.*network access.*idx files"
+    with pytest.raises(DataError, match=message):
         data.load("mnist", "test", mnist_root)
+    assert not web.asked, "torchvision downloads nothing where the four files exist: they have to be deleted first"
 
 
 @pytest.mark.parametrize("file", ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"])
@@ -296,8 +301,30 @@ def test_an_mnist_with_another_number_of_images_is_refused(mnist_root, file):
         data.load("mnist", "test", mnist_root)
 
 
+@pytest.mark.parametrize(("file", "byte"), [("t10k-images-idx3-ubyte", 16 + 784), ("t10k-labels-idx1-ubyte", 8 + 5)])
+def test_an_mnist_of_which_one_byte_was_changed_is_refused(mnist_root, monkeypatch, file, byte):
+    monkeypatch.setattr(sources, "CHECKSUMS", {("mnist", "test"): data.load("mnist", "test", mnist_root).sha256})
+    data._load.cache_clear()
+    assert len(data.load("mnist", "test", mnist_root)) == 10_000
+    with (mnist_root / "MNIST" / "raw" / file).open("r+b") as opened:
+        opened.seek(byte)
+        opened.write(b"\1")
+    data._load.cache_clear()
+    with pytest.raises(DataError, match=r"mnist .test. in .* was changed: the SHA-256.*Delete its files there.*network access"):
+        data.load("mnist", "test", mnist_root)
+    assert len(data.load("mnist", "train", mnist_root)) == 60_000
+
+
+def test_the_checksums_of_mnist_are_those_of_every_published_record():
+    paths = list(store.PUBLISHED.glob("*/table-06.jsonl"))
+    assert paths
+    for record in (json.loads(line) for path in paths for line in path.read_text().splitlines()):
+        found = record["provenance"]["data"]
+        assert {("mnist", "train"): found["train"], ("mnist", "test"): found["mnist"]} == sources.CHECKSUMS
+
+
 def test_missing_mnist_without_network_says_what_to_do(tmp_path):
-    with pytest.raises(DataError, match=r"(?s)could not be downloaded.*no network.*idx files.*BATCHNORM_DATA.*quick scale"):
+    with pytest.raises(DataError, match=r"(?s)missing in.*was not downloaded.*no network.*idx files.*BATCHNORM_DATA.*quick scale"):
         data.load("mnist", "train", tmp_path)
 
 
@@ -603,7 +630,7 @@ def test_missing_cifar10_without_network_says_what_to_do(tmp_path):
 def test_an_interrupted_download_of_cifar10_is_repeated(cifar10, web, tmp_path, arriving):
     web[CIFAR10.url], arrays = cifar10
     web.arriving = arriving
-    with pytest.raises(DataError, match="CIFAR-10.*could not be downloaded"):
+    with pytest.raises(DataError, match="CIFAR-10.*was not downloaded"):
         data.load("cifar10", "test", tmp_path)
     web.arriving = 1.0
     assert_is(data.load("cifar10", "test", tmp_path), *arrays["test"])
@@ -612,7 +639,7 @@ def test_an_interrupted_download_of_cifar10_is_repeated(cifar10, web, tmp_path, 
 def test_a_damaged_archive_of_cifar10_without_network_is_refused(cifar10, tmp_path):
     archive, _ = cifar10
     (tmp_path / ARCHIVE).write_bytes(archive[:-100] + bytes(100))
-    with pytest.raises(DataError, match=f"CIFAR-10.*could not be downloaded.*{ARCHIVE}"):
+    with pytest.raises(DataError, match=f"CIFAR-10.*was not downloaded.*{ARCHIVE}"):
         data.load("cifar10", "test", tmp_path)
 
 
@@ -629,7 +656,7 @@ def test_a_damaged_batch_of_cifar10_is_never_read(cifar10, tmp_path, batch):
     path.write_bytes(pickle.dumps(Bomb(tmp_path / "executed")))
     (tmp_path / ARCHIVE).unlink()
     data._load.cache_clear()
-    with pytest.raises(DataError, match="CIFAR-10.*could not be downloaded"):
+    with pytest.raises(DataError, match="CIFAR-10.*was not downloaded"):
         data.load("cifar10", "test", tmp_path)
     assert not (tmp_path / "executed").exists()
 
@@ -696,7 +723,7 @@ def test_an_interrupted_download_of_svhn_is_repeated(svhn, web, tmp_path, arrivi
     content, images, labels = svhn("test", 12)
     web[SVHN.split_list["test"][0]] = content
     web.arriving = arriving
-    with pytest.raises(DataError, match="SVHN .test. is not readable"):
+    with pytest.raises(DataError, match="SVHN .test. is damaged or missing"):
         data.load("svhn", "test", tmp_path)
     web.arriving = 1.0
     assert_is(data.load("svhn", "test", tmp_path), images, labels)
