@@ -321,7 +321,7 @@ CLAIMS = {name: getattr(claims, name) for name in ("MIXING", "STRETCHED", "WHERE
 
 
 def made_up(scale: str, accuracy, growth=lambda activation, size: float(theory.gradient_growth(size, activation))):
-    """Records of four seeds: every metric of the circles is accuracy(norm, layer) plus a little for the seed, another little with batch norm."""
+    """Records of four seeds: every metric of the circles is accuracy(norm, layer) plus a little for the seed and norm."""
     metrics = [name for name in circles.measure(0) if name not in ("norm", "layer")]
     records = []
     for seed in range(4):
