@@ -19,7 +19,7 @@ from tqdm import tqdm
 from lib import origin, store
 from lib.provenance import commit, provenance
 from lib.runs import resolve_device
-from lib.trials import SCALES
+from lib.trials import SCALES, check_scale
 
 Metrics = dict  # by name: a list, the lists all of one length, or one value that holds for every row of them
 Measure = Callable[..., list[Metrics]]
@@ -45,8 +45,7 @@ class Measurement:
     stacked: int = 1
 
     def __post_init__(self):
-        if self.scale not in SCALES:
-            raise ValueError(f"scale={self.scale!r}; allowed: {', '.join(SCALES)}")
+        check_scale(self.scale)
 
 
 def one_by_one(measure: Callable[..., pd.DataFrame]) -> Measure:

@@ -128,6 +128,11 @@ class Trial:
 Seeds = int | Sequence[int]  # how many, 0, 1, …, or which ones
 
 
+def check_scale(scale: str) -> None:
+    if scale not in SCALES:
+        raise ValueError(f"unknown scale {scale!r}; allowed: {', '.join(SCALES)}")
+
+
 def over_seeds(trials: list[Trial], seeds: Seeds) -> list[Trial]:
     """Each trial with the seeds 0, 1, …, seeds - 1, or with each of these seeds."""
     chosen = range(seeds) if isinstance(seeds, int) else seeds

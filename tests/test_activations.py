@@ -273,6 +273,11 @@ def test_silent_and_outside_are_shares_of_the_training_images():
 # --- Experiments, records and claims ---------------------------------------------------------------------------------------
 
 
+def test_an_unknown_scale_is_named():
+    with pytest.raises(ValueError, match="unknown scale 'huge'; allowed: quick, laptop, paper"):
+        experiments.experiments("huge")
+
+
 def test_the_paper_scale_is_the_papers():
     figure, early, initial = experiments.experiments("paper")
     assert [arm["norm"] for arm in figure.arms] == ["none", "batch"] and figure.dataset == "mnist"

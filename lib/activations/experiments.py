@@ -4,6 +4,7 @@ import functools
 
 from lib.activations import geometry
 from lib.measurements import Measurement
+from lib.trials import check_scale
 
 FIGURE, EARLY, INITIAL = "figure-07", "figure-07-early", "figure-07-initial"
 NORMS = ("none", "batch")
@@ -17,7 +18,8 @@ SEEDS = {"quick": (2, 3, 10), "laptop": (2, 2, 30), "paper": (2, 5, 30)}
 
 
 def experiments(scale: str) -> list[Measurement]:
-    """Raises KeyError for an unknown scale. At the paper's scale, EARLY are the first epochs of FIGURE, with more seeds."""
+    """Raises ValueError for an unknown scale. At the paper's scale, EARLY are the first epochs of FIGURE, with more seeds."""
+    check_scale(scale)
     dataset = "mnist-5k" if scale == "quick" else "mnist"
     measure = functools.partial(geometry.measure, dataset)
     return [

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lib.evaluate import Evaluation
 from lib.models import NORMS
-from lib.trials import SCALES, Seeds, Trial, over_seeds
+from lib.trials import Seeds, Trial, check_scale, over_seeds
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,7 @@ EPSILON = 0.1
 
 
 def depth_scale(scale: str) -> Scale:
-    if scale not in SCALES:
-        raise ValueError(f"unknown scale {scale!r}; allowed: {', '.join(SCALES)}")
+    check_scale(scale)
     return DEPTH_SCALES[scale]
 
 

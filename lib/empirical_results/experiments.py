@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from lib.evaluate import Evaluation
 from lib.models import NORMS
-from lib.trials import SCALES, Seeds, Trial, over_seeds
+from lib.trials import Seeds, Trial, check_scale, over_seeds
 
 EPSILON = 0.03  # l-inf, in normalised pixels (section 3)
 EPSILON_L2 = EPSILON * 3072**0.5  # the ball that contains the l-inf ball (section 3)
@@ -61,8 +61,7 @@ DEEPEST_WITHOUT = 13  # the deepest VGG that trains without batch norm (section 
 
 
 def scale_of(scale: str) -> Scale:
-    if scale not in SCALES:
-        raise ValueError(f"unknown scale {scale!r}; allowed: {', '.join(SCALES)}")
+    check_scale(scale)
     return EMPIRICAL_SCALES[scale]
 
 

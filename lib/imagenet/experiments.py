@@ -5,7 +5,7 @@ from dataclasses import replace
 from lib.empirical_results.experiments import CLEAN, DEEPEST_WITHOUT, NOISE, NOISE_AS_PRINTED, scale_of, table_04
 from lib.evaluate import Evaluation
 from lib.models import VGG
-from lib.trials import PRETRAINED, SCALES, Seeds, Trial, over_seeds
+from lib.trials import PRETRAINED, Seeds, Trial, check_scale, over_seeds
 
 NETWORKS = {  # of torchvision, in the order of Table 5, with what normalises them
     "vgg11": None,
@@ -51,8 +51,7 @@ def _pretrained(name: str, evaluations: tuple[Evaluation, ...] = ()) -> Trial:
 
 
 def _on_imagenet(scale: str, trials: list[Trial], seeds: Seeds | None) -> list[Trial]:
-    if scale not in SCALES:
-        raise ValueError(f"unknown scale {scale!r}; allowed: {', '.join(SCALES)}")
+    check_scale(scale)
     return over_seeds(trials if scale != "quick" else [], 1 if seeds is None else seeds)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from lib.evaluate import Evaluation
 from lib.models import NORMS
-from lib.trials import SCALES, Seeds, Trial, over_seeds
+from lib.trials import Seeds, Trial, check_scale, over_seeds
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,7 @@ NOISE = Evaluation("noise", epsilon=1.0)
 
 
 def mnist_scale(scale: str) -> Scale:
-    if scale not in SCALES:
-        raise ValueError(f"unknown scale {scale!r}; allowed: {', '.join(SCALES)}")
+    check_scale(scale)
     return MNIST_SCALES[scale]
 
 
