@@ -3,11 +3,13 @@
 import pandas as pd
 import pytest
 import torch
-from common import solution
+from common import records_of, solution
 
-from lib import report
+from lib import report, verdicts
 from lib.exercises import RIGHT
-from lib.input_dimension import claims, exercises
+from lib.input_dimension import claims, exercises, tables
+from lib.input_dimension.experiments import table_06
+from lib.paper import reported
 
 
 @pytest.fixture
@@ -80,3 +82,34 @@ def test_networks_that_were_not_run_are_no_answer(results):
 )
 def test_wrong_factors_get_a_hint(results, answers):
     assert exercises.check_two_factors(results, "quick", *answers).startswith("Not yet. Hint:")
+
+
+@pytest.mark.parametrize(
+    ("errors", "shown", "turned"),
+    [
+        (0.5, verdicts.REPRODUCED, 0),  # printed errors away from what is printed: two are allowed, or 2/√5
+        (0.85, verdicts.REPRODUCED, 0),
+        (0.95, f"{verdicts.NOT_REPRODUCED}; as printed: {verdicts.REPRODUCED}", 18),
+        (1.95, f"{verdicts.NOT_REPRODUCED}; as printed: {verdicts.REPRODUCED}", 18),
+        (2.05, verdicts.NOT_REPRODUCED, 0),
+    ],
+)
+def test_verdicts_that_turn_with_smaller_errors_are_shown(errors, shown, turned):
+    columns = {metric.removeprefix("accuracy "): column for _, column, metric in tables.ACCURACIES}
+
+    def accuracy(trial, label):
+        if label not in columns:
+            return 50.0
+        found = reported("6", columns[label], sqrt_d=trial.image_size, BN=trial.norm == "batch")
+        return found.value + errors * found.error + 1e-6 * trial.seed
+
+    results = report.frame(records_of(table_06, "paper", accuracy), "paper", "table-06")
+    table = tables.with_smaller_errors(results, "tab", "Verdicts.")
+    assert set(table.rows.drop(columns="row").to_numpy().flat) == {shown}
+    assert f"Turned: {turned} of 18." in table.caption
+
+
+def test_networks_that_were_not_run_have_no_verdict_that_turns():
+    results = report.frame(records_of(lambda scale: table_06(scale, sizes=[28]), "paper"), "paper", "table-06")
+    table = tables.with_smaller_errors(results, "tab", "Verdicts.")
+    assert "of 6." in table.caption and (table.rows.iloc[2:, 1:] == verdicts.NOT_RUN).all(axis=None)

@@ -1,5 +1,6 @@
 """The tables of chapter 05: the paper's 6, 7, 11 and 12 beside ours, and those the paper does not have."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -10,10 +11,9 @@ from lib.input_dimension import claims
 from lib.input_dimension.claims import linear, mlp
 from lib.input_dimension.experiments import LINEAR_SIZES, MLP_SIZES, WEIGHT_DECAY
 from lib.paper import Reported, reported, stated
-from lib.report import Column, Comparison, Table, by_scale, value_of, values
-from lib.verdicts import Estimate
+from lib.report import NORMS, Column, Comparison, Table, by_scale, value_of, values
+from lib.verdicts import NOT_RUN, Estimate
 
-NORMS = {"none": "no batch norm", "batch": "batch norm"}
 MLP_ROWS = {f"{size} px, {NORMS[norm]}": mlp(size, norm) for size in MLP_SIZES for norm in NORMS}
 
 
@@ -208,3 +208,32 @@ def uncertainties(results: pd.DataFrame, name: str, caption: str) -> Table:
     shown = pd.DataFrame(rows, columns=["row", "column", "printed ±", "our standard deviation", "ratio"])
     ours = report.rows_of(results[results["scale"] == "paper"], MLP_ROWS.values())
     return Table(name, f"{caption} Ours – {report.sources(ours, MLP_ROWS.values())}.", shown, results=ours)
+
+
+def with_smaller_errors(results: pd.DataFrame, name: str, caption: str) -> Table:
+    """The verdicts of Table 6 by ±/√5, the standard error if what is printed is the standard deviation of five seeds.
+
+    Beside one that is another than by the ± as printed stands that one, too.
+    """
+    printed = table_06(results)
+    smaller = replace(printed, columns=[_with_smaller_error(column) for column in printed.columns])
+    rows, verdicts = [], []
+    for label in MLP_ROWS:
+        row = {"row": label}
+        for before, after in zip(printed.columns, smaller.columns, strict=True):
+            was, now = printed.verdict(label, before), smaller.verdict(label, after)
+            verdicts.append((was, now))
+            row[before.title] = now if now == was else f"{now}; as printed: {was}"
+        rows.append(row)
+    turned, judged = sum(was != now for was, now in verdicts), sum(was != NOT_RUN for was, _ in verdicts)
+    ours = report.rows_of(results[results["scale"] == "paper"], MLP_ROWS.values())
+    caption = f"{caption} Turned: {turned} of {judged}. Ours – {report.sources(ours, MLP_ROWS.values())}."
+    return Table(name, caption, pd.DataFrame(rows), results=ours)
+
+
+def _with_smaller_error(column: Column) -> Column:
+    def paper(settings: dict) -> Reported:
+        found = column.paper(settings)
+        return replace(found, error=found.error / 5**0.5)
+
+    return replace(column, paper=paper)
