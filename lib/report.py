@@ -21,6 +21,7 @@ from lib.verdicts import Estimate
 SETTINGS = ("dataset", "image_size", "norm", "init", "batch_size", "lr", "weight_decay", "epochs", "seed")
 ADDED_SETTINGS = {"width": 1.0, "normalization": None}  # which records do not show at these defaults
 COLUMNS = ("scale", "experiment", "model", *SETTINGS, "hidden", *ADDED_SETTINGS, "test_set", "diverged_at", *origin.COLUMNS)
+NORMS = {"none": "no batch norm", "batch": "batch norm"}  # the `norm` of a frame, in words
 
 
 def frame(records: list[dict], scale: str, experiment: str = "") -> pd.DataFrame:

@@ -7,9 +7,9 @@ from lib.activations.claims import at
 from lib.activations.experiments import EARLY, FIGURE
 from lib.activations.experiments import INITIAL as UNTRAINED_NETWORKS
 from lib.activations.geometry import END, INITIAL, MIDDLE
+from lib.report import NORMS
 from lib.table import Table
 
-NORMS = {"none": "no batch norm", "batch": "batch norm"}
 MOMENTS = {INITIAL: UNTRAINED_NETWORKS, MIDDLE: EARLY, END: FIGURE}  # each with the experiment of the most networks
 GEOMETRY = {
     "accuracy, training": "accuracy train",

@@ -7,7 +7,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from lib import attacks, data
-from lib.attack_lab.page import NORMS, AttackLab
+from lib.attack_lab.page import AttackLab
+from lib.report import NORMS
 
 SIGNS = LinearSegmentedColormap.from_list("signs", ["#0a326e", "#828282", "#ffe16e"])  # as in the page
 

@@ -14,10 +14,10 @@ from lib.attack_lab.export import dequantized, encode_all, quantize, text_of
 from lib.evaluate import Evaluation, evaluate
 from lib.input_dimension.experiments import table_06
 from lib.provenance import provenance
+from lib.report import NORMS
 
 HERE = Path(__file__).parent
 SCRIPTS = ("network.js", "attacks.js", "drawing.js", "page.js")
-NORMS = {"none": "no batch norm", "batch": "batch norm"}
 PER_CLASS = 5  # digits that the reader may attack
 
 

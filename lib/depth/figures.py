@@ -13,11 +13,11 @@ from lib import report, theory
 from lib.depth.claims import FIGURE_2
 from lib.depth.experiments import depth_scale
 from lib.depth.grid import BIM, CLEAN, NOISE, TRAINED
+from lib.report import NORMS
 from lib.verdicts import Estimate
 
 BLUE, ORANGE = "#00527a", "#c25a00"
 PANELS = {CLEAN: "clean", NOISE: "noise", BIM: "BIM"}
-NORMS = {"none": "no batch norm", "batch": "batch norm"}
 LINES = {  # label: growth of gradients, style
     "as in the paper": (theory.gradient_growth_as_plotted, {"color": ORANGE, "linestyle": ":"}),
     "with the right derivative": (theory.gradient_growth, {"color": "black", "linestyle": "--"}),

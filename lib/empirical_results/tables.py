@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lib import data, report
+from lib.claims import difference
 from lib.empirical_results import claims
 from lib.empirical_results.claims import PRINTED, accuracy, gap, shifted, vgg
 from lib.empirical_results.experiments import (
@@ -27,11 +28,10 @@ from lib.empirical_results.experiments import (
 from lib.evaluate import Evaluation
 from lib.models import VGG
 from lib.paper import Reported, reported
-from lib.report import Column, Comparison, Measure, Table, by_scale, value_of, values
+from lib.report import NORMS, Column, Comparison, Table, by_scale, value_of, values
 from lib.verdicts import Estimate
 
 PAPERS_SHIFT = "cifar10.1-v6"
-NORMS = {"none": "no batch norm", "batch": "batch norm"}
 # Title, the paper's column, evaluation. The paper has one noise; which of the two it was is a question of this chapter.
 COLUMNS = [
     ("Clean", "Clean", CLEAN),
@@ -127,15 +127,11 @@ def strong(results: pd.DataFrame, name: str, caption: str) -> Table:
         arm = vgg("table-02", norm)
         cells = {f"{kind.upper()}-{ball}": claims.strong(kind, ball, arm) for ball in ("linf", "l2") for kind in ("bim", "pgd")}
         rows[words] = cells | {
-            f"l2 - linf, {kind}": _difference(cells[f"{kind}-l2"], cells[f"{kind}-linf"]) for kind in ("BIM", "PGD")
+            f"l2 - linf, {kind}": difference(cells[f"{kind}-l2"], cells[f"{kind}-linf"]) for kind in ("BIM", "PGD")
         }
     used = {scale: strong_attacks(scale)[-1] for scale in report.scales_of(results)}
     sizes = "; ".join(f"{s}: {a.first} images, PGD of {a.steps} steps from {a.restarts} random starts" for s, a in used.items())
     return by_scale(results, name, f"{caption} First test images – {sizes}.", rows)
-
-
-def _difference(a: Measure, b: Measure) -> Measure:
-    return lambda get: a(get) - b(get)
 
 
 def epsilons(name: str, caption: str) -> Table:
