@@ -3,45 +3,29 @@
 import math
 from collections.abc import Callable
 
+import torch
+
 from lib.exercises import Hint, called, check, number, seal
 
-GAUSSIAN = (0.04, 0.06, 0.08, 0.09, 0.10)  # standard deviation of Gaussian noise by severity, for pixels in [0, 1]
-OTHERS = (0.02, 0.10, 0.12, 0.30, 0.50)  # of no benchmark
-NOISE = {  # on normalised pixels, and the standard deviation of the channel
-    GAUSSIAN: ((0.2, 0.2), (0.31, 0.2), (0.5, 0.2), (0.25, 0.36), (0.25, 0.31), (1.0, 0.2), (0.1, 0.2)),
-    OTHERS: ((1.0, 0.25), (0.235, 0.2), (0.25, 0.26)),
-}
+GREY = torch.full((500, 500), 0.5, dtype=torch.float64)
+QUARTER = torch.where(torch.arange(500) < 125, 0.9, 0.1).expand(500, 500).double()  # a quarter is bright
+NOISE = (  # pixels, photons, the standard deviation of the channel, and a hint where this is the first answer that is wrong
+    (GREY, 100, 1.0, "take one grey and a channel_std of 1. What is the variance of a Poisson number, and what that of m / r?"),
+    (GREY, 100, 0.25, "normalised pixels were divided by their channel's standard deviation. What does that do to a change?"),
+    (GREY / 5, 1000, 0.4, "right for one grey and one number of photons, but wrong for others: all three arguments count."),
+    (QUARTER, 60, 0.2, "right for one grey, but not for bright and dark together: what is averaged, and when comes the root?"),
+)
 
 
 @check
-def check_same_noise(nearest_severity: Callable) -> None:
-    """Exercise 1: `nearest_severity(normalized, channel_std, sigmas)`, of Gaussian noise as strong as noise on normalised pixels."""
-    for sigmas, cases in NOISE.items():
-        for normalized, channel_std in cases:
-            answer = number(called(nearest_severity, normalized, channel_std, sigmas), "return one severity, from 1 to 5.")
-            if answer not in range(1, 6):
-                raise Hint(
-                    "a severity is a whole number from 1 to 5; the first of the standard deviations is that of severity 1."
-                )
-            if not _is_nearest(int(answer), normalized * channel_std, sigmas):
-                raise Hint(_what_is_wrong(int(answer), normalized * channel_std, sigmas))
-
-
-def _is_nearest(severity: int, noise: float, sigmas: tuple[float, ...]) -> bool:
-    distances = [abs(sigma - noise) for sigma in sigmas]
-    return math.isclose(distances[severity - 1], min(distances), abs_tol=1e-12)
-
-
-def _what_is_wrong(severity: int, noise: float, sigmas: tuple[float, ...]) -> str:
-    if sigmas is not GAUSSIAN and _is_nearest(severity, noise, GAUSSIAN):
-        return "the standard deviations of the severities are an argument. What if they are others than those of the benchmark?"
-    chosen = sigmas[severity - 1]
-    if not any(min(noise, chosen) < sigma < max(noise, chosen) for sigma in sigmas):
-        return (
-            "your severity is a neighbour of the right one. The nearest is asked for, which may lie above the noise or below it, "
-            "by the difference of the two standard deviations."
-        )
-    return "normalised pixels were divided by the standard deviation of their channel. How large is the noise before that?"
+def check_shot_noise(shot_noise_size: Callable) -> None:
+    """Exercise 1: `shot_noise_size(pixels, photons, channel_std)`, which is compared with noise that is drawn."""
+    chance = torch.Generator().manual_seed(0)
+    for pixels, photons, channel_std, hint in NOISE:
+        answer = number(called(shot_noise_size, pixels.clone(), photons, channel_std), "return one number for all pixels.")
+        change = torch.poisson(photons * pixels, chance) / photons - pixels
+        if not math.isclose(answer, float(change.square().mean().sqrt()) / channel_std, rel_tol=0.01):
+            raise Hint(hint)
 
 
 SEALED_UNEVEN = "926efecc4224a3cd"
