@@ -21,6 +21,7 @@ from lib.dashboard.rows import BEYOND, IN_PART, PAPER, TABLE, UNCOVERED, VERDICT
 from lib.experiments import EXPERIMENTS, MEASURED
 from lib.input_dimension import claims as input_dimension
 from lib.input_dimension import tables as input_dimension_tables
+from lib.trials import SCALES
 
 
 @pytest.fixture(scope="module")
@@ -279,6 +280,12 @@ def test_every_command_names_something_that_can_be_run(published):
         else:
             chapter = re.fullmatch(r"\.venv/bin/papermill (book/\S+) out\.ipynb --cwd book -p scale paper", command)[1]
             assert (book.ROOT / chapter).is_file()
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_commands_compute_the_scale_that_was_asked_for(chapter, scale):
+    commands = {command for row in rows.rows([scale]) for command in row.commands}
+    assert commands and all(command.endswith(f"scale {scale}") for command in commands)
 
 
 def test_what_has_no_trials_names_its_chapter():

@@ -41,8 +41,8 @@ class Found:
 class Row:
     """`text` says what is claimed about its `subject`, `source` where, `paper` the paper's own number; `found` is by scale.
 
-    `reason` says why a row is not covered. `anchor` is the row's address in the page; `headline` is true of the few rows that
-    stand for the whole paper.
+    `commands` compute it at the first of the scales that were asked for. `reason` says why a row is not covered. `anchor` is the
+    row's address in the page; `headline` is true of the few rows that stand for the whole paper.
     """
 
     anchor: str
@@ -95,7 +95,7 @@ def _of_claim(chapter: Chapter, name: str, claim: Claim, results: pd.DataFrame, 
         source=f"{claim.source}; {name}" if name in chapter.beyond else claim.source,
         paper=claim.paper,
         chapter=chapter.file,
-        commands=_commands(chapter, used, arms),
+        commands=_commands(chapter, used, arms, scales[0]),
         found=found,
     )
 
@@ -124,7 +124,7 @@ def _of_table(chapter: Chapter, title: str, table: Comparison, results: pd.DataF
         source=source,
         paper=f"{len(cells)} numbers",
         chapter=chapter.file,
-        commands=_commands(chapter, used, arms),
+        commands=_commands(chapter, used, arms, scales[0]),
         found=found,
     )
 
@@ -142,11 +142,11 @@ def _used(results: pd.DataFrame, arms: list[dict]) -> pd.DataFrame:
     return report.rows_of(results, arms) if len(results) else results
 
 
-def _commands(chapter: Chapter, used: pd.DataFrame, arms: list[dict]) -> tuple[str, ...]:
-    """What computes it at the paper's scale: the experiments its networks are of, if they say so or were run."""
+def _commands(chapter: Chapter, used: pd.DataFrame, arms: list[dict], scale: str) -> tuple[str, ...]:
+    """What computes it at this scale: the experiments its networks are of, if they say so or were run."""
     named = [arm["experiment"] for arm in arms if "experiment" in arm]
     names = named or (list(used["experiment"]) if len(used) else chapter.experiments)
-    return tuple(dict.fromkeys(origin.command(name, "paper") for name in names))
+    return tuple(dict.fromkeys(origin.command(name, scale) for name in names))
 
 
 def _slug(*parts: str) -> str:
