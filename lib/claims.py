@@ -45,7 +45,7 @@ class Folded(report.Table):
         return f"{len(self.rows)} statements, not run so far"
 
     def markdown(self) -> str:
-        return f"::::{{admonition}} {self.title}\n:class: dropdown\n\n{super().markdown()}\n::::"
+        return f"::::{{admonition}} {{numref}}`{self.name}`: {self.title}\n:class: dropdown\n\n{super().markdown()}\n::::"
 
     def html(self) -> str:
         return f"<details><summary>{self.title}</summary>{super().html()}</details>"

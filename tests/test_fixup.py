@@ -319,10 +319,13 @@ def test_one_step_by_hand():
 def test_solution_of_the_pixels():
     namespace = {"data": data}
     exec(solution(CHAPTER, "ex-fixup-pixels"), namespace)
-    same_pixels = namespace["same_pixels"]
+    same_pixels, found = namespace["same_pixels"], namespace["found"]
     assert exercises.check_same_pixels(same_pixels) == RIGHT
     assert exercises.check_same_pixels(lambda *args: np.array(same_pixels(*args))) == RIGHT
     assert exercises.check_same_pixels(lambda *args: torch.tensor(same_pixels(*args))) == RIGHT
+    # What the text says of the two: no channel may change by more than under the VGG's epsilon, or none by less.
+    of_vgg, (inside, outside) = 0.03 * _std("cifar10"), (end * _std("cifar10-wrn") for end in (min(found), max(found)))
+    assert (inside < of_vgg * (1 + 1e-9)).all() and (outside > of_vgg * (1 - 1e-9)).all() and min(found) < 0.99 * max(found)
 
 
 def _std(name: str) -> np.ndarray:

@@ -230,7 +230,8 @@ def test_claims_of_which_nothing_was_run_are_folded_and_keep_their_name_and_rows
     """Read as a page of the book reads it: a box to fold out, with one line above it, and the table inside."""
     shown = claims_table(claims.TRANSFER, only_trained, "tab-x", "Caption.")
     lines = shown.markdown().splitlines()
-    assert lines[:2] == [f"::::{{admonition}} {len(claims.TRANSFER)} statements, not run so far", ":class: dropdown"]
+    title = f"{{numref}}`tab-x`: {len(claims.TRANSFER)} statements, not run so far"
+    assert lines[:2] == [f"::::{{admonition}} {title}", ":class: dropdown"]
     assert lines[-2:] == [":::", "::::"] and ":name: tab-x" in lines and "details" not in shown.markdown()
     assert shown.html().startswith("<details><summary>") and shown.html().endswith("</table></details>")
     assert "nothing was run" in shown.caption and all(claim.text in shown.markdown() for claim in claims.TRANSFER)

@@ -42,7 +42,10 @@ def check_half_epsilon(results: pd.DataFrame, scale: str, without, with_it) -> N
         means = np.array([report.values(results, accuracy(p), scale, **vgg("table-02", norm)).mean() for p in points])
         half = means[0] / 2
         if not (means <= half).any():
-            raise Hint("at this scale the curve does not fall to half its clean value; take one with more seeds or epochs.")
+            raise Hint(
+                'at this scale the curve does not fall to half its clean value; put "laptop" for chosen.scale, whose published '
+                "records are in `results` as well."
+            )
         earlier, later = np.interp([0.98 * answer, 1.02 * answer], epsilons, means)
         if not (earlier >= half >= later and (means[epsilons < 0.98 * answer] > half).all()):
             raise Hint(
