@@ -19,13 +19,16 @@ class ParameterError(ValueError):
     """Parameters of a chapter are unknown or not allowed; the message names each, what was given and what is allowed."""
 
 
+CONSTANTS = {"none": None, "null": None, "true": True, "false": False}  # as Python and YAML write them
+
+
 def literal(value: Any) -> Any:
-    """What a string means where it can only mean one thing: a number, a fraction such as 8/255, a list, None."""
+    """What a string means where it can only mean one thing: a number, a fraction such as 8/255, a list, a truth value, None."""
     if not isinstance(value, str):
         return value
     text = value.strip()
-    if text.lower() in ("none", "null"):
-        return None
+    if text.lower() in CONSTANTS:
+        return CONSTANTS[text.lower()]
     try:
         return float(Fraction(text)) if "/" in text else ast.literal_eval(text)
     except (ValueError, SyntaxError, ZeroDivisionError):
@@ -65,7 +68,7 @@ class Parameters(OnDevice):
     """What a chapter has besides if it trains networks on data sets, as trials."""
 
     epochs: Count = Field(
-        None, description="a whole number from 1, or None for as many as the scale has; None alone at the paper scale"
+        None, description="None for as many as the scale has, or at the quick and laptop scales a whole number from 1"
     )
     data_root: Annotated[str | None, BeforeValidator(_path)] = Field(
         None, description="the folder of the data sets, or None for $BATCHNORM_DATA or the user's cache"
@@ -91,7 +94,7 @@ def validate(schema: type[BaseModel], namespace: dict[str, Any]) -> BaseModel:
     try:
         return schema(**given)
     except ValidationError as error:
-        problems = {e["loc"][0]: _problem(schema, e["loc"][0], given[e["loc"][0]]) for e in error.errors()}
+        problems = {e["loc"][0]: _problem(schema, given, e) for e in error.errors()}
         raise ParameterError("\n".join(["the parameters cannot be used:", *problems.values()])) from None
 
 
@@ -102,9 +105,12 @@ def _injected(namespace: dict[str, Any]) -> list[str]:
     return [target.id for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
 
 
-def _problem(schema: type[BaseModel], name: str, value: Any) -> str:
+def _problem(schema: type[BaseModel], given: dict[str, Any], error: dict[str, Any]) -> str:
+    """In words, with the reason of a validator of ours where there is one."""
+    name = error["loc"][0]
     if name in schema.model_fields:
-        return f"- {name} = {value!r}: allowed is {schema.model_fields[name].description}"
+        reason = f"{error['ctx']['error']}; " if error["type"] == "value_error" else ""
+        return f"- {name} = {given[name]!r}: {reason}allowed is {schema.model_fields[name].description}"
     close = difflib.get_close_matches(name, schema.model_fields, n=1)
     hint = f"did you mean {close[0]}?" if close else f"allowed are {', '.join(schema.model_fields)}"
     return f"- {name}: there is no such parameter; {hint}"

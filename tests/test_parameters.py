@@ -89,5 +89,13 @@ def test_validated_parameters_cannot_change_later():
 def test_the_paper_scale_has_the_papers_epochs():
     assert validate(InputDimension, {"scale": "laptop", "epochs": 3}).epochs == 3
     assert validate(InputDimension, {"scale": "paper", "epochs": None}).epochs is None
-    with pytest.raises(ParameterError, match="epochs = 3.*None alone at the paper scale"):
+    with pytest.raises(ParameterError, match="epochs = 3: the paper scale has the paper's epochs; allowed is None for as many"):
         validate(InputDimension, {"scale": "paper", "epochs": 3})
+
+
+def test_the_reason_comes_before_what_is_allowed():
+    with pytest.raises(ParameterError) as refused:
+        validate(InputDimension, {"sizes": [56, 84], "seeds": True, "epochs": 0})
+    assert "sizes = [56, 84]: 28 is what the other sizes are compared with; allowed is a list" in str(refused.value)
+    assert "seeds = True: a truth value is not a number; allowed is a whole number" in str(refused.value)
+    assert "epochs = 0: allowed is None for as many" in str(refused.value), "no words of pydantic's"

@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, StrictBool, ValidationInfo, field_validator
 
 from lib.parameters import Parameters, literal
 
 
 class ImageNet(Parameters):
-    imagenet: Annotated[bool | None, BeforeValidator(literal)] = Field(
+    imagenet: Annotated[StrictBool | None, BeforeValidator(literal)] = Field(
         None, description="True or False, or None for True at the paper scale alone; at the quick scale False or None"
     )
 
