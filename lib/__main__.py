@@ -1,18 +1,25 @@
 """The command line: `python -m lib COMMAND`."""
 
+import os
 import re
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import click
 import pandas as pd
 import psutil
 
-from lib import book, checkpoints, cluster, data, editions, one_page, runs, store
+from lib import checkpoints, cluster, runs, store
+from lib.errors import UserError
 from lib.experiments import EXPERIMENTS
 from lib.status import status as overview
-from lib.trials import SCALES
+from lib.trials import SCALES, Trial
+
+# What takes seconds to import, and only one command needs, is imported there: workers import this module too.
+LAST_SEED = 999
 
 
 class Seeds(click.ParamType):
@@ -25,8 +32,10 @@ class Seeds(click.ParamType):
         for part in value.split(","):
             if not (found := re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip())):
                 self.fail(f"{value!r} is not a list of seeds; write 0-4, 3 or 0,2,5-7", param, ctx)
-            first, last = found[1], found[2] or found[1]
-            seeds |= set(range(int(first), int(last) + 1))
+            first, last = int(found[1]), int(found[2] or found[1])
+            if last > LAST_SEED:
+                self.fail(f"{value!r} goes beyond the last seed, {LAST_SEED}", param, ctx)
+            seeds |= set(range(first, last + 1))
         return sorted(seeds) or self.fail(f"{value!r} holds no seed", param, ctx)
 
 
@@ -47,24 +56,30 @@ class Duration(click.ParamType):
 scale_option = click.option(
     "--scale", type=click.Choice(SCALES), default="quick", show_default=True, help="How much is computed."
 )
-experiment_argument = click.argument("experiment", type=click.Choice(list(EXPERIMENTS)))
+experiment_argument = click.argument("experiment", type=click.Choice(list(EXPERIMENTS)), metavar="EXPERIMENT")
+NAMES = f"Experiments: {', '.join(EXPERIMENTS)}."
 
 
 @click.group()
 def main() -> None:
     """Reproduce "Batch Normalization is a Cause of Adversarial Vulnerability"."""
+    warnings.showwarning = lambda message, *where, **more: click.echo(f"Warning: {message}", err=True)
 
 
 @main.command()
 @scale_option
 def build(scale: str) -> None:
     """Execute every chapter and build the book at _build/html/index.html."""
+    from lib import book
+
     book.build(scale)
 
 
 def edition_option(name: str) -> Callable:
     folder = click.Path(path_type=Path)
-    return click.option("--output", type=folder, default=book.ROOT / "_build" / name, show_default=True, help="A new folder.")
+    return click.option(
+        "--output", type=folder, default=store.REPOSITORY / "_build" / name, show_default=True, help="A new folder."
+    )
 
 
 @main.command()
@@ -72,6 +87,8 @@ def edition_option(name: str) -> Callable:
 @scale_option
 def student(output: Path, scale: str) -> None:
     """Write the edition for students, without solutions: a project of its own, with its pages built."""
+    from lib import editions
+
     click.echo(f"The student edition: {editions.deliver('student', output, scale)}")
 
 
@@ -80,36 +97,59 @@ def student(output: Path, scale: str) -> None:
 @scale_option
 def instructor(output: Path, scale: str) -> None:
     """Write the edition for instructors, with teaching notes: a project of its own, with its pages built."""
+    from lib import editions
+
     click.echo(f"The instructor edition: {editions.deliver('instructor', output, scale)}")
 
 
 @main.command()
 def pdf() -> None:
     """Print the built book to _build/pdf/book.pdf, with Chromium or Chrome."""
-    html = book.ROOT / "_build" / "html"
+    from lib import one_page
+
+    html = store.REPOSITORY / "_build" / "html"
     click.echo(f"The book on paper: {one_page.pdf(html, html.parent / 'pdf' / 'book.pdf')}")
 
 
-@main.command()
+@main.command(epilog=NAMES)
 @experiment_argument
 @scale_option
 @click.option("--seeds", type=Seeds(), help="Which ones, as 0-4 or 0,2.  [default: all of the scale]")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--data-root", help="Folder of the data sets.  [default: $BATCHNORM_DATA or the user's cache]")
 @click.option("--scheduler", default="", help="local:N for N processes, or the address of a Dask scheduler.  [default: here]")
-@click.option("--budget", type=Duration(), help="Stop before this time is over, with everything saved, as 9m or 1h30m.")
+@click.option(
+    "--budget",
+    type=Duration(),
+    help="Stop before this time is over, with everything saved, as 9m or 1h30m; the exit status is then "
+    f"{os.EX_TEMPFAIL}. Processes of local:N that are still starting are waited for.",
+)
 def run(experiment, scale, seeds, device, data_root, scheduler, budget) -> None:
     """Train and evaluate what is missing of an experiment. Stop it whenever you like: it goes on where it was."""
-    trials = EXPERIMENTS[experiment](scale, seeds and seeds[-1] + 1)
-    chosen = [trial for trial in trials if seeds is None or trial.seed in seeds]
+    trials = EXPERIMENTS[experiment](scale, seeds)
+    if not trials:
+        others = ", ".join(other for other in SCALES if EXPERIMENTS[experiment](other))
+        raise click.UsageError(f"{experiment} has no trials at the {scale} scale; it has some at: {others}")
+    cluster.check(scheduler)
     if budget is not None:
         budget -= time.time() - psutil.Process().create_time()  # the imports took their share
     try:
-        runs.run(chosen, device=device, data_root=data_root, scheduler=scheduler, budget=budget)
-    except checkpoints.OutOfTime as stopped:
-        click.echo(f"Stopped: {stopped}")
-    else:
-        click.echo(f"All {len(chosen)} trials of {experiment} at the {scale} scale are in {store.runs_root()}")
+        runs.run(trials, device=device, data_root=data_root, scheduler=scheduler, budget=budget)
+    except KeyboardInterrupt:
+        stopped("Ctrl-C", trials, 130)
+    except checkpoints.OutOfTime:
+        stopped("the time is over", trials, os.EX_TEMPFAIL)
+    except cluster.ClusterError as error:
+        stopped(str(error), trials, 1)
+    click.echo(f"All {len(trials)} trials of {experiment} at the {scale} scale are in {store.runs_root()}")
+
+
+def stopped(why: str, trials: list[Trial], exit_status: int) -> NoReturn:
+    """Leave before all is done: say what is."""
+    folder = store.runs_root()
+    done = sum(store.finished(trial, folder) is not None for trial in trials)
+    click.echo(f"Stopped: {why}. {done} of {len(trials)} trials are finished, in {folder}; the same command goes on.", err=True)
+    raise SystemExit(exit_status)
 
 
 @main.command()
@@ -127,7 +167,7 @@ def claims(scale: str | None, headlines: bool) -> None:
     A star marks the headline claims. Where the paper disagrees with itself comes last.
     """
     from lib import inconsistencies
-    from lib.dashboard import page, rows  # the modules of all chapters take a second, and only this command needs them
+    from lib.dashboard import page, rows
 
     collected = rows.rows([scale] if scale else rows.PUBLISHED)
     shown = [row for row in collected if row.headline] if headlines else collected
@@ -138,7 +178,7 @@ def claims(scale: str | None, headlines: bool) -> None:
         click.echo("\nwhere the paper disagrees with itself\n\n" + inconsistencies.text())
 
 
-@main.command()
+@main.command(epilog=NAMES)
 @experiment_argument
 @click.option("--scale", type=click.Choice(["laptop", "paper"]), required=True, help="The quick scale is never published.")
 def publish(experiment: str, scale: str) -> None:
@@ -155,12 +195,5 @@ if __name__ == "__main__":
         raise SystemExit(error.exit_code) from None
     except click.Abort:
         raise SystemExit(130) from None
-    except (
-        book.BookError,
-        cluster.ClusterError,
-        data.DataError,
-        editions.EditionError,
-        one_page.PrintError,
-        store.RunError,
-    ) as error:
+    except UserError as error:
         raise SystemExit(f"Error: {error}") from None

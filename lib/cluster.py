@@ -4,12 +4,15 @@ Workers of this machine, their scheduler and its dashboard listen on the loopbac
 `tls://` come from Dask's own settings, `distributed.comm.tls`.
 """
 
+import asyncio
 import logging
 import os
 import re
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import TypeVar
 
 import click
@@ -17,6 +20,8 @@ import dask
 import torch
 from dask.system import CPU_COUNT
 from distributed import Client, KilledWorker, Nanny, Scheduler, Security, SpecCluster, as_completed, get_worker
+from distributed.utils import LoopRunner
+from tornado.ioloop import IOLoop
 
 from lib import provenance
 from lib.errors import UserError
@@ -27,7 +32,8 @@ PATTERN = r"^(local:[1-9][0-9]*|(tcp|tls)://([^\s/:]+|\[[^\s/]+\]):[0-9]+)?$"
 ALLOWED = "empty (this process), local:N (N worker processes), tcp://host:port or tls://host:port (a Dask scheduler)"
 LOOPBACK = "127.0.0.1"
 TIMEOUT = 10  # seconds to reach a scheduler
-KEPT = "finished records are kept; run again, and only what is missing is computed"
+PATIENCE = 1  # seconds until a worker that is told to stop is killed
+KEPT = "what is finished is kept, and a run goes on with the rest"
 
 
 class ClusterError(UserError):
@@ -124,12 +130,37 @@ def _local_cluster(size: int) -> Iterator[SpecCluster]:
     try:
         with (
             dask.config.set({"distributed.nanny.pre-spawn-environ": threads}),
-            SpecCluster(workers, scheduler, silence_logs=logging.ERROR) as cluster,
+            _undisturbed_loop() as loop,
+            SpecCluster(workers, scheduler, loop=loop, silence_logs=logging.ERROR) as cluster,
         ):
-            yield cluster
+            try:
+                yield cluster
+            finally:
+                cluster.sync(_stop_workers, cluster)
     finally:
         for name in left:
             os.environ.pop(name, None)
+
+
+@contextmanager
+def _undisturbed_loop() -> Iterator[IOLoop]:
+    """A loop in a thread that Ctrl-C does not reach, nor the processes that it starts: this process alone stops them."""
+    resource_tracker.ensure_running()  # when it starts, it lets the signal through again
+    runner = LoopRunner()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        runner.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    try:
+        yield runner.loop
+    finally:
+        runner.stop()
+
+
+async def _stop_workers(cluster: SpecCluster) -> None:
+    """At once: what is still computed is not waited for any more, as the cluster itself would do."""
+    await asyncio.gather(*(nanny.close(timeout=PATIENCE) for nanny in cluster.workers.values()), return_exceptions=True)
 
 
 def _gpus() -> list[str]:

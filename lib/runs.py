@@ -7,6 +7,7 @@ has a checkpoint there.
 import contextlib
 import functools
 import math
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -78,18 +79,23 @@ def run(
         left = None if budget is None else end - time.time()
         where = {"device": device, "data_root": data_root, "store": store, "scheduler": scheduler}
         run(targets, **where, budget=left, progress=progress)
-    compute = functools.partial(_compute, device=device, data_root=data_root, store=store, end=end)
-    bar_options = {"initial": len(records), "bar_format": BAR, "miniters": 0, "mininterval": 0.2, "disable": not progress}
+    # Workers stop before this process does, which then has the time to stop them.
+    stop = end - Budget.RESERVE if scheduler else end
+    compute = functools.partial(_compute, device=device, data_root=data_root, store=store, end=stop)
+    bar_options = {"initial": len(records), "bar_format": BAR, "miniters": 0, "mininterval": 0.2}
+    bar_options["disable"] = not (progress and trials)
     workers = cluster.connect(scheduler) if scheduler and groups else contextlib.nullcontext()
-    with workers as client, tqdm(total=len(trials), **bar_options) as bar:
-        if client:
-            timeout = None if budget is None else max(0.0, end - time.time() - Budget.RESERVE)
-            results = _on_cluster(compute, groups.values(), client, timeout, bar)
-        else:
-            results = _here(compute, groups.values(), bar)
-        for trial, record in results:
-            write_record(record, record_path(trial, folder))
-            records[trial] = record
+    with contextlib.suppress(OutOfTime):
+        Budget(end).check()
+        with workers as client, tqdm(total=len(trials), **bar_options) as bar:
+            if client:
+                Budget(end).check()  # the start of workers took its time
+                results = _on_cluster(compute, groups.values(), client, None if budget is None else stop - time.time(), bar)
+            else:
+                results = _here(compute, groups.values(), bar)
+            for trial, record in results:
+                write_record(record, record_path(trial, folder))
+                records[trial] = record
     for shared in groups:
         checkpoint = networks.checkpoint_of(shared, folder)
         seeds = checkpoint.seeds()
@@ -131,6 +137,7 @@ def _on_cluster(
 
 def _all(compute: Callable[..., Results], group: list[Trial]) -> list[tuple[Trial, dict]]:
     """What a worker sends back."""
+    tqdm.set_lock(threading.RLock())  # its own is for several processes; one that is killed would leave it behind
     return list(compute(group, bar=tqdm(disable=True)))
 
 

@@ -1,10 +1,13 @@
 """The command line: what is typed is checked, and a sweep can be run, watched and published without a notebook."""
 
+import subprocess
+import sys
+
 import pytest
 from click.testing import CliRunner
 
 from lib import __main__ as cli
-from lib import costs, experiments, status, store
+from lib import cluster, costs, experiments, runs, status, store
 from lib.evaluate import Evaluation
 from lib.trials import Trial, over_seeds
 
@@ -41,6 +44,7 @@ def test_durations(text, seconds):
     [
         ("--seeds", "x", "write 0-4, 3 or 0,2,5-7"),
         ("--seeds", "4-0", "holds no seed"),
+        ("--seeds", "0-9999999", "beyond the last seed, 999"),
         ("--budget", "9", "write 90s, 9m or 1h30m"),
         ("--budget", "999999999999999h", "too long"),
     ],
@@ -60,9 +64,70 @@ def test_a_sweep_is_run_watched_and_published(command):
     assert row(command("status"), "laptop")[2:6] == ["3", "2", "2", "1"]
 
 
-def test_a_budget_too_small_is_no_error(command):
+@pytest.mark.parametrize("scale", ["quick", "laptop", "paper"])
+@pytest.mark.parametrize("table", experiments.EXPERIMENTS.values(), ids=experiments.EXPERIMENTS)
+def test_trials_of_chosen_seeds_are_those_among_all(table, scale):
+    assert table(scale, [1, 9]) == [trial for trial in table(scale, 10) if trial.seed in (1, 9)]
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_status", "why"),
+    [
+        (KeyboardInterrupt(), 130, "Ctrl-C"),
+        (runs.OutOfTime("too long"), 75, "the time is over"),
+        (cluster.ClusterError("no cluster any more"), 1, "no cluster any more"),
+    ],
+)
+def test_whatever_ends_a_run_early_one_sentence_says_what_is_finished(command, monkeypatch, tmp_path, error, exit_status, why):
+    command("run", "table-11", "--seeds", "0")
+
+    def stop(*args, **options):
+        raise error
+
+    monkeypatch.setattr(runs, "run", stop)
+    result = command("run", "table-11")
+    assert result.exit_code == exit_status
+    said = f"{why}. 1 of 3 trials are finished, in {tmp_path / 'runs'}; the same command goes on."
+    assert result.output == f"Stopped: {said}\n"
+
+
+def test_a_budget_too_small_has_an_exit_status_of_its_own(command):
     result = command("run", "table-11", "--budget", "1s")
-    assert result.exit_code == 0 and "Stopped" in result.output and "run again" in result.output
+    assert result.exit_code == 75 and "0 of 3 trials are finished" in result.output
+
+
+def test_a_scheduler_that_cannot_be_meant_is_refused(command):
+    assert isinstance(command("run", "table-11", "--scheduler", "local").exception, cluster.ClusterError)
+
+
+def test_an_experiment_without_trials_at_a_scale_is_refused_with_the_scales_that_it_has(command):
+    result = command("run", "table-13-official")
+    assert result.exit_code == 2 and "no trials at the quick scale; it has some at: laptop, paper" in result.output
+
+
+def test_nothing_to_compute_shows_no_progress(capsys, tmp_path):
+    assert runs.run([], store=tmp_path) == [] and capsys.readouterr() == ("", "")
+
+
+def test_names_of_experiments_are_listed_once(command):
+    for arguments in (["run"], ["run", "--help"], ["publish", "--help"]):
+        assert command(*arguments).output.count("table-10-cifar10") == 1
+
+
+def test_a_damaged_record_is_a_warning_in_a_line(command, tmp_path):
+    command("run", "table-11", "--scale", "laptop")
+    (path, *_) = (tmp_path / "runs").glob("*.json")
+    path.write_text("{}")
+    for arguments in (["status"], ["publish", "table-11", "--scale", "laptop"]):
+        (warning,) = {line for line in command(*arguments).output.splitlines() if "Warning" in line or "warn(" in line}
+        assert warning.startswith(f"Warning: the record {path} is damaged")
+
+
+def test_commands_import_what_they_need():
+    """Chapters are executed and plotted by few: the others, and every worker, need not wait for that."""
+    code = "import sys, lib.__main__; sys.exit(str({'matplotlib', 'papermill'} & {*sys.modules}))"
+    found = subprocess.run([sys.executable, "-c", code], cwd=store.REPOSITORY, capture_output=True, text=True)
+    assert found.stderr.strip() == "set()"
 
 
 def test_the_published_benchmarks_can_be_shown():

@@ -118,7 +118,7 @@ def test_a_lost_scheduler_is_an_error_soon(tmp_path):
 
                 threading.Thread(target=kill).start()
                 started = time.monotonic()
-                with pytest.raises(ClusterError, match=f"the scheduler {address} was lost.*records are kept.*run again"):
+                with pytest.raises(ClusterError, match=f"the scheduler {address} was lost.*Start it again.*finished is kept"):
                     list(cluster.compute(client, abs, [-1, -2]))
             assert time.monotonic() - started < 2 * cluster.TIMEOUT
         finally:
@@ -145,7 +145,7 @@ def test_a_killed_worker_loses_nothing_and_nothing_finished_is_computed_again(cl
 
 def test_a_task_whose_workers_die_again_and_again_is_an_error(client, monkeypatch):
     monkeypatch.setattr(client.cluster.scheduler, "allowed_failures", 0)
-    with pytest.raises(ClusterError, match="(?s)died.*memory.*finished records are kept"):
+    with pytest.raises(ClusterError, match="(?s)died.*memory.*finished is kept"):
         list(cluster.compute(client, die, [0]))
 
 
@@ -193,6 +193,30 @@ def test_workers_with_other_code_are_refused(client, monkeypatch):
         list(cluster.compute(client, abs, [-1]))
 
 
+def test_a_task_that_nobody_waits_for_is_stopped_with_its_worker(tmp_path):
+    with cluster.connect("local:1") as client:
+        task = client.submit(work, tmp_path, "long")
+        (process,) = wait_until(lambda: processes(tmp_path, "long"))
+        started = time.monotonic()
+    assert task.cancelled() and not psutil.pid_exists(process)
+    assert time.monotonic() - started < 4  # as long as Dask would wait
+
+
+def test_ctrl_c_ends_a_run_and_its_workers_with_one_sentence(tmp_path):
+    command = [sys.executable, "-m", "lib", "run", "table-06-he", "--scheduler", "local:1"]
+    pipe, environment = subprocess.PIPE, os.environ | {"BATCHNORM_RUNS": str(tmp_path)}
+    options = {"cwd": REPOSITORY, "env": environment, "stdout": pipe, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(command, start_new_session=True, **options) as run:
+        first = run.stdout.readline()
+        workers = psutil.Process(run.pid).children(recursive=True)
+        os.killpg(run.pid, signal.SIGINT)
+        rest = run.stdout.read()
+    assert first.startswith("Dask dashboard") and run.returncode == 130
+    (said,) = [line for line in rest.splitlines() if line and "of 6 trials, " not in line]
+    assert said == f"Stopped: Ctrl-C. 0 of 6 trials are finished, in {tmp_path}; the same command goes on."
+    assert workers and not psutil.wait_procs(workers, timeout=10)[1]
+
+
 # --- Trials ----------------------------------------------------------------------------------------------------------
 
 
@@ -224,3 +248,10 @@ def test_trials_on_a_worker_that_is_killed_have_the_same_metrics(client, tmp_pat
         assert there["trial"] == here["trial"] and there["seed"] == here["seed"]
         for label, metrics in here["metrics"].items():
             assert there["metrics"][label] == pytest.approx(metrics, rel=1e-4)
+
+
+def test_without_time_no_workers_are_started(monkeypatch, tmp_path):
+    monkeypatch.setattr(cluster, "_local_cluster", lambda size: pytest.fail("workers are started"))
+    trials = over_seeds([Trial("mnist-5k", 28, (Evaluation(),), epochs=1)], 2)
+    with pytest.raises(runs.OutOfTime, match="0 of 2 trials"):
+        runs.run(trials, store=tmp_path, scheduler="local:1", budget=1, progress=False)
