@@ -7,6 +7,7 @@ size and bounds are in the units of the inputs given: normalised or pixels, as t
 References: Goodfellow et al. 2015 (FGSM); Kurakin et al. 2017 (BIM); Madry et al. 2018 (PGD: random start, restarts).
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 
 import torch
@@ -17,7 +18,6 @@ from lib.models import cross_entropy
 
 Model = Callable[[Tensor], Tensor]
 Bounds = tuple[float, float] | tuple[Tensor, Tensor]  # of valid inputs; tensors are broadcast against the inputs
-RETURNS = ("last", "best")
 
 
 def fgsm(model: Model, x: Tensor, labels: Tensor, *, epsilon: float, bounds: Bounds | None = None) -> Tensor:
@@ -37,35 +37,31 @@ def bim(
     bounds: Bounds | None = None,
     random_start: bool = False,
     restarts: int = 1,
-    returns: str = "last",
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Inputs within `epsilon` of `x` in `norm` on which the loss at the true labels is large.
 
     BIM as the paper runs it by default; PGD with `random_start=True`. `x` is (…, features), `labels` its leading
-    dimensions, int64; the result is shaped like `x`. `returns`: the "last" iterate, or for each input the "best", with
-    the highest loss of all iterates and the starting point. With `restarts` > 1 the best of all runs' results is kept.
-    `generator`, of the CPU whatever the device, decides the random starts.
+    dimensions, int64; the result is shaped like `x`: the last iterate, and with `restarts` > 1 for each input that of the run
+    in which its loss is highest. `generator`, of the CPU whatever the device, decides the random starts.
     """
-    if returns not in RETURNS:
-        raise ValueError(f"returns={returns!r}; allowed: {', '.join(RETURNS)}")
     if restarts < 1 or (restarts > 1 and not random_start):
         raise ValueError(f"restarts={restarts} with random_start={random_start}; only random starts are worth repeating")
-    keep_best = returns == "best" or restarts > 1
     best, best_loss = x, torch.full(labels.shape, -torch.inf, device=x.device)
     for _ in range(restarts):
         run = iterates(
             model, x, labels, norm=norm, epsilon=epsilon, steps=steps, step_size=step_size,
             bounds=bounds, random_start=random_start, generator=generator,
         )  # fmt: skip
-        for step, iterate in enumerate(run):
-            if keep_best and (returns == "best" or step == steps):
-                with torch.no_grad():
-                    loss = cross_entropy(model(iterate), labels)
-                better = loss > best_loss
-                best_loss = torch.where(better, loss, best_loss)
-                best = torch.where(_expand(better, x), iterate, best)
-    return best if keep_best else iterate
+        (last,) = deque(run, maxlen=1)
+        if restarts == 1:
+            return last
+        with torch.no_grad():
+            loss = cross_entropy(model(last), labels)
+        better = loss > best_loss
+        best_loss = torch.where(better, loss, best_loss)
+        best = torch.where(_expand(better, x), last, best)
+    return best
 
 
 def iterates(

@@ -37,11 +37,11 @@ def ratios(name: str, caption: str, *, peers: tuple[str, ...], precision: str = 
     return Table(name, f"{caption} {precision}. {_machine(found['machine'])}", pd.DataFrame(rows))
 
 
-def corruptions(name: str, caption: str, peers: tuple[str, ...] = ("imagecorruptions", "per-image")) -> Table:
+def corruptions(name: str, caption: str) -> Table:
     """One row for each corruption, and one for all of them, with the peers beside each other."""
     found, rows = benchmarks(), {}
     for result in found["results"]:
-        if result["peer"] in peers:
+        if result["peer"] in ("imagecorruptions", "per-image"):
             of_all = result["work"] == "corruptions"
             what = "all of them" if of_all else result["work"].removeprefix("corruptions-").replace("-", " ")
             row = rows.setdefault(what, {"corruption": what, "ours": f"{result['ours']:.3g} {result['unit']}"})

@@ -218,11 +218,11 @@ def crop_and_flip(images: Tensor, generator: torch.Generator, padding: int = 4, 
 PURPOSES = {"init": 0, "order": 1, "noise": 2, "attack": 3, "augmentation": 2**31}  # of chance, with what sets each apart
 
 
-def generator(seed: int, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
-    """A generator of its own for each purpose, so that one use of chance never shifts another.
+def generator(seed: int, purpose: str) -> torch.Generator:
+    """A generator of its own for each purpose, on the CPU, so that one use of chance never shifts another.
 
     The two arms of a comparison see the same mini-batches and noise.
     """
     if purpose not in PURPOSES:
         raise ValueError(f"purpose={purpose!r}; allowed: {', '.join(PURPOSES)}")
-    return torch.Generator(device).manual_seed(4 * seed + PURPOSES[purpose])
+    return torch.Generator().manual_seed(4 * seed + PURPOSES[purpose])
