@@ -78,8 +78,8 @@ def iterates(
     generator: torch.Generator | None = None,
 ) -> Iterator[Tensor]:
     """The starting point and then each of the `steps` iterates of the attack; arguments as in `bim`."""
-    if norm not in _BALLS:
-        raise ValueError(f"norm={norm!r}; allowed: {', '.join(_BALLS)}")
+    if norm not in NORMS:
+        raise ValueError(f"norm={norm!r}; allowed: {', '.join(NORMS)}")
     if epsilon < 0 or step_size < 0 or steps < 0:
         raise ValueError(f"epsilon={epsilon}, step_size={step_size}, steps={steps}: none may be negative")
     ball = _BALLS[norm](x, labels, epsilon, bounds)
@@ -177,3 +177,4 @@ def _clip(points: Tensor, bounds: Bounds | None) -> Tensor:
 
 
 _BALLS = {"linf": _Linf, "l2": _L2}
+NORMS = tuple(_BALLS)

@@ -32,6 +32,8 @@ class Evaluation:
     defender alike. `block_average`: every first-layer weight is replaced by its mean over the block of repeated pixels
     it looks at, which changes no output on enlarged images; the equal network for small images is tested (`enlarged.native`).
     `first`: only so many images from the start of the test set, or all for None.
+
+    Raises ValueError for a `kind`, `norm` or `space` that is not allowed.
     """
 
     kind: str = "clean"
@@ -48,11 +50,14 @@ class Evaluation:
     first: int | None = None
 
     def __post_init__(self):
-        for name, value, allowed in (("kind", self.kind, KINDS), ("space", self.space, SPACES)):
-            if value not in allowed:
-                raise ValueError(f"{name}={value!r}; allowed: {', '.join(allowed)}")
+        for name, allowed in {"kind": KINDS, "norm": attacks.NORMS, "space": SPACES}.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name}={getattr(self, name)!r}; allowed: {', '.join(allowed)}")
         if self.norm != "linf" and (self.kind == "fgsm" or self.block_average):
             raise ValueError(f"norm={self.norm!r}: fgsm and block_average are for linf alone")
+        # Equal evaluations are one evaluation: JSON tells 1 from 1.0.
+        for name in ("epsilon", "step_size"):
+            object.__setattr__(self, name, float(getattr(self, name)))
 
     @property
     def is_attack(self) -> bool:
@@ -79,6 +84,14 @@ class Evaluation:
         return "-".join([*parts, f"first-{self.first}"] if self.first else parts)
 
 
+def distinct(evaluations: Iterable[Evaluation]) -> list[Evaluation]:
+    """The evaluations, each once. Raises ValueError where two have one label, under which their results would be mixed up."""
+    found = list(dict.fromkeys(evaluations))
+    if len({evaluation.label for evaluation in found}) < len(found):
+        raise ValueError(f"two evaluations have one label: {', '.join(evaluation.label for evaluation in found)}")
+    return found
+
+
 def evaluate(
     network: nn.Module,
     test: data.Dataset,
@@ -99,11 +112,10 @@ def evaluate(
     The result does not depend on `batch_size` (None: one that suits the device), except with batch statistics, whose batches
     are those of training, 128, and for the random starts of PGD.
     `on_batch` gets the fraction done of the evaluation and its label, after every batch and every step of an attack.
+    Raises ValueError where two evaluations have one label.
     """
-    evaluations, results = list(dict.fromkeys(evaluations)), {}
-    if len({evaluation.label for evaluation in evaluations}) < len(evaluations):
-        raise ValueError(f"two evaluations have one label: {', '.join(evaluation.label for evaluation in evaluations)}")
-    for path in paths(evaluations):
+    results = {}
+    for path in paths(distinct(evaluations)):
         results |= _along(path, network, test, seed, image_size, batch_size, targets, on_batch)
     return results
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
-from lib.evaluate import Evaluation
+from lib.evaluate import Evaluation, distinct
 from lib.models import INITS, NORMS, PRECISIONS, VGG
 from lib.wide_resnet import WIDE_NORMS
 
@@ -34,6 +34,9 @@ class Trial:
     `normalization` names the one to use in place of the data set's own (`data.load`).
     `targets` are other networks, on which every input of the evaluations is tested too: attacks transferred to them.
     `seed` fixes initialisation, data order, augmentation and noise, each on its own.
+
+    Raises ValueError for a setting that is not allowed, with what is, and where two evaluations have one label or two targets one
+    name.
     """
 
     dataset: str
@@ -70,6 +73,7 @@ class Trial:
         for name, values in allowed.items():
             if getattr(self, name) not in values:
                 raise ValueError(f"{name}={getattr(self, name)!r}; allowed: {', '.join(map(str, values))}")
+        distinct(self.evaluations)
         if len({target.network_name for target in self.targets}) < len(self.targets):
             raise ValueError(f"two targets have one name: {', '.join(target.network_name for target in self.targets)}")
         if self.epochs < 0 or min(self.batch_size, self.norm_layers) < 1 or self.seed < 0:
@@ -129,12 +133,13 @@ Seeds = int | Sequence[int]  # how many, 0, 1, …, or which ones
 
 
 def check_scale(scale: str) -> None:
+    """Raises ValueError for any other than SCALES."""
     if scale not in SCALES:
         raise ValueError(f"unknown scale {scale!r}; allowed: {', '.join(SCALES)}")
 
 
 def over_seeds(trials: list[Trial], seeds: Seeds) -> list[Trial]:
-    """Each trial with the seeds 0, 1, …, seeds - 1, or with each of these seeds."""
+    """Each trial with the seeds 0, 1, …, seeds - 1, or with each of these seeds. Raises ValueError for none."""
     chosen = range(seeds) if isinstance(seeds, int) else seeds
     if not chosen:
         raise ValueError(f"seeds={seeds}; at least 1 is needed, 2 for an interval")

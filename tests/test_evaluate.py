@@ -447,9 +447,11 @@ def test_settings_name_what_differs_from_the_defaults():
     assert Evaluation(**L2.settings) == L2
 
 
-def test_unknown_kind_and_space_are_named():
+def test_unknown_kind_norm_and_space_are_named():
     with pytest.raises(ValueError, match="kind='carlini'.*clean, noise, fgsm, bim, pgd"):
         Evaluation("carlini")
+    with pytest.raises(ValueError, match="norm='l1'.*linf, l2"):
+        Evaluation("bim", norm="l1")
     with pytest.raises(ValueError, match="space='pixels'.*normalized, pixel"):
         Evaluation(space="pixels")
 
@@ -458,11 +460,6 @@ def test_unknown_kind_and_space_are_named():
 def test_what_is_defined_for_linf_alone_is_refused_for_l2(wrong):
     with pytest.raises(ValueError, match="norm='l2'.*linf alone"):
         Evaluation(norm="l2", epsilon=0.1, **wrong)
-
-
-def test_unknown_norm_is_named(trained, test_set):
-    with pytest.raises(ValueError, match="norm='l1'.*linf, l2"):
-        run(trained[None, 28], test_set, replace(LINF, norm="l1"))
 
 
 # --- Strong attacks, targets, parts of a test set ----------------------------------------------------------------------
