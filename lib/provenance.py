@@ -36,14 +36,20 @@ def code() -> str:
 
 @functools.cache
 def commit() -> str | None:
-    """The repository's commit, with "-dirty" when `lib` differs from it; None outside a repository."""
+    """The project's commit, with "-dirty" when `lib` differs from it; None where the project is no repository of its own.
+
+    A copy of it inside another repository has no commit: that of the other says nothing about it.
+    """
     git = functools.partial(subprocess.run, cwd=REPOSITORY, capture_output=True, text=True)
     try:
-        head = git(["git", "rev-parse", "HEAD"])
+        found = git(["git", "rev-parse", "--show-toplevel", "HEAD"])
         changes = git(["git", "status", "--porcelain", "--", "lib"])
     except OSError:
         return None
-    return head.stdout.strip() + ("-dirty" if changes.stdout else "") if head.returncode == 0 else None
+    root, _, head = found.stdout.strip().partition("\n")
+    if found.returncode != 0 or Path(root).resolve() != REPOSITORY:
+        return None
+    return head + ("-dirty" if changes.stdout else "")
 
 
 def device_name(device: torch.device) -> str:
