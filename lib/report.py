@@ -65,8 +65,14 @@ def collect(run: dict[str, list[dict]], scale: str) -> pd.DataFrame:
 def values(results: pd.DataFrame, metric: str, scale: str, **settings) -> pd.Series:
     """One value a seed of the trials with these settings, indexed by seed; empty where none were run.
 
-    Raises ValueError where they were computed in different precisions: such results are never put together.
+    Raises ValueError where they were computed in different precisions, which are never put together, and where a seed has several
+    values: the settings then fit networks of more than one kind.
     """
+    return _one_a_seed(_values(results, metric, scale, settings))
+
+
+def _values(results: pd.DataFrame, metric: str, scale: str, settings: dict) -> pd.Series:
+    """As `values`, of as many networks a seed as there are."""
     chosen = _having(results, {"scale": scale} | settings)
     precisions = results.loc[chosen, "precision"].unique()
     if len(precisions) > 1:
@@ -74,6 +80,14 @@ def values(results: pd.DataFrame, metric: str, scale: str, **settings) -> pd.Ser
     if metric not in results:
         return pd.Series(dtype=float)
     return results.loc[chosen, ["seed", metric]].set_index("seed")[metric].astype(float).dropna().sort_index()
+
+
+def _one_a_seed(found: pd.Series) -> pd.Series:
+    if twice := sorted(set(found.index[found.index.duplicated()])):
+        raise ValueError(
+            f"several values for one seed: {', '.join(map(str, twice))}; name more settings of the networks that are meant"
+        )
+    return found
 
 
 def _having(results: pd.DataFrame, settings: dict) -> pd.Series:
@@ -99,8 +113,11 @@ def value_of(metric: str, arm: dict) -> Measure:
 
 
 def measured(measure: Measure, results: pd.DataFrame, scale: str) -> pd.Series:
-    """What a measure, such as a difference of two kinds of networks, gives at a scale: one value a seed."""
-    return measure(lambda metric, arm: values(results, metric, scale, **arm)).dropna()
+    """What a measure, such as a difference of two kinds of networks, gives at a scale: one value a seed.
+
+    Raises ValueError as `values` does, unless the measure itself makes one value of several, such as their mean.
+    """
+    return _one_a_seed(measure(lambda metric, arm: _values(results, metric, scale, arm)).dropna())
 
 
 def arms(measures: Iterable[Measure]) -> list[dict]:

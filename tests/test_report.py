@@ -76,6 +76,24 @@ def test_results_of_different_precision_are_never_put_together():
     assert report.values(results, "accuracy clean", "laptop", **claims.mlp(28)).empty
 
 
+def test_two_values_of_one_seed_are_never_put_together():
+    """As where records stay of an experiment as it was before one of its settings changed that these do not name."""
+    trials = experiments.table_06("paper", seeds=3, sizes=(28,))
+    older = dataclasses.replace(trials[1], momentum=0.5)
+    assert (older.seed, older.norm) == (1, None)
+    results = report.frame([record(trial, clean=50.0) for trial in (*trials, older)], "paper")
+    clean = report.value_of("accuracy clean", claims.mlp(28))
+    for found in (
+        lambda: report.values(results, "accuracy clean", "paper", **claims.mlp(28)),
+        lambda: report.measured(clean, results, "paper"),
+    ):
+        with pytest.raises(ValueError, match="several values for one seed: 1; name more settings"):
+            found()
+    assert list(report.values(results, "accuracy clean", "paper", **claims.mlp(28, "batch")).index) == [0, 1, 2]
+    mean = report.measured(lambda get: clean(get).groupby(level=0).mean(), results, "paper")
+    assert list(mean.index) == [0, 1, 2]
+
+
 def test_precisions_are_told_apart_even_where_networks_diverged():
     trials = experiments.table_06("paper", seeds=1, sizes=(28,))[:1]
     trials += [dataclasses.replace(trials[0], seed=1, precision="bf16")]
@@ -246,6 +264,13 @@ def with_provenance(trial: Trial, **more) -> dict:
 def traced() -> pd.DataFrame:
     trials = experiments.table_06("paper", seeds=3, sizes=(28,))
     return report.frame([with_provenance(trial) for trial in trials if trial.seed != 1], "paper", "table-06")
+
+
+def test_seeds_are_told_as_the_command_line_takes_them_in_whatever_order_they_were_run(traced):
+    seeds = [7, 3, 0, 4, 2, 4]
+    rows = pd.concat([traced.iloc[[0]].assign(seed=seed) for seed in seeds], ignore_index=True)
+    shown = origin.table(rows).iloc[0]
+    assert shown["seeds"] == "0,2-4,7" and shown["command"].endswith(" --seeds 0,2-4,7")
 
 
 def test_where_numbers_come_from_is_told_for_each_experiment_and_scale(traced):
