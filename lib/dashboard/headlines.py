@@ -1,4 +1,4 @@
-"""The headline claims: about forty rows of the page of claims that stand for the whole paper.
+"""The headline claims: some fifty rows of the page of claims that stand for the whole paper.
 
 They follow from the paper's text, whatever became of them here: for each table all of its numbers and the main sentence about
 it, what each figure shows, and the main sentences of the abstract, the sections and the appendices. Where the paper says the

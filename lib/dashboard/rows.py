@@ -85,7 +85,8 @@ def _of_claim(chapter: Chapter, name: str, claim: Claim, results: pd.DataFrame, 
     used = _used(results, arms)
     for scale in scales:
         estimate, verdict = judged(claim, results, scale)
-        found[scale] = Found(number(estimate), verdict, estimate.n, _devices(used, scale) if estimate.n else "")
+        seeds = min(estimate.n, _seeds(used, scale))  # one that diverged has no value, and one may have a value for every image
+        found[scale] = Found(number(estimate), verdict, seeds, _devices(used, scale) if seeds else "")
     is_the_papers = OF_THE_PAPER.match(claim.source) and name not in chapter.beyond
     return Row(
         anchor=_slug(chapter.number, name, claim.text),
@@ -101,7 +102,7 @@ def _of_claim(chapter: Chapter, name: str, claim: Claim, results: pd.DataFrame, 
 
 
 def _of_table(chapter: Chapter, title: str, table: Comparison, results: pd.DataFrame, scales: tuple[str, ...]) -> Row:
-    """Of a table of the paper: how many of its numbers are reproduced."""
+    """Of a table of the paper: how many of its numbers are reproduced, of those that are judged."""
     cells = [(label, column) for label, settings in table.rows.items() for column in table.columns if column.paper(settings)]
     arms = [table.rows[label] for label in dict.fromkeys(label for label, _ in cells)]  # those beside a number of the paper
     found, (source, _, subject) = {}, title.partition(", ")
@@ -110,10 +111,12 @@ def _of_table(chapter: Chapter, title: str, table: Comparison, results: pd.DataF
         seeds, devices = _seeds(used, scale), _devices(used, scale)
         if scale == "paper":
             counts = Counter(table.verdict(*cell).partition(" (")[0] for cell in cells)
-            right, judged = counts[verdicts.REPRODUCED], len(cells) - counts[verdicts.NOT_RUN]
-            verdict = {0: verdicts.NOT_REPRODUCED, len(cells): verdicts.REPRODUCED}.get(right, IN_PART)
-            shown = f"{right} of {judged} numbers" if judged else "–"
-            found[scale] = Found(shown, verdict if judged else verdicts.NOT_RUN, seeds, devices)
+            right = counts[verdicts.REPRODUCED]
+            if judged := right + counts[verdicts.NOT_REPRODUCED]:
+                verdict = {0: verdicts.NOT_REPRODUCED, len(cells): verdicts.REPRODUCED}.get(right, IN_PART)
+                found[scale] = Found(f"{right} of {judged} numbers", verdict, seeds, devices)
+            else:
+                found[scale] = Found("–", INCONCLUSIVE if counts[INCONCLUSIVE] else verdicts.NOT_RUN, seeds, devices)
         else:
             found[scale] = Found("–", verdicts.NOT_JUDGED if seeds else verdicts.NOT_RUN, seeds, devices)
     return Row(
@@ -130,7 +133,7 @@ def _of_table(chapter: Chapter, title: str, table: Comparison, results: pd.DataF
 
 
 def _seeds(used: pd.DataFrame, scale: str) -> int:
-    """Of whatever network of a table."""
+    """Of whatever network of a row."""
     return used.loc[used["scale"] == scale, "seed"].nunique() if len(used) else 0
 
 
