@@ -36,8 +36,8 @@ def zone(depth: int, batch_size: int) -> str:
 def prepared(results: pd.DataFrame) -> pd.DataFrame:
     """Results of `report.collect` by the rules above, with more columns.
 
-    `zone` and `failed`; `complete`: whether networks of this norm and batch size were run at all depths of the scale, without which
-    the depth they reach cannot be told. In percent points `batch norm's gain: …` of networks with batch norm over those without,
+    `zone` and `failed`; `complete`: whether networks of this norm, batch size and seed were run at all depths of the scale, without
+    which the depth they reach cannot be told. In percent points `batch norm's gain: …` of networks with batch norm over those without,
     and `gain of longer training: …` of Figure 3b over Figure 3a; of one network over the other with the same depth, batch size and
     seed, and so only where both count.
     """
@@ -45,7 +45,7 @@ def prepared(results: pd.DataFrame) -> pd.DataFrame:
     zones = [zone(depth, size) for depth, size in zip(grid["hidden"], grid["batch_size"], strict=True)]
     plain, diverged = grid["norm"] == "none", grid["diverged_at"].notna()
     grid = grid.assign(zone=zones, complete=False, failed=plain & (diverged | (grid[CLEAN] < FAILED)))
-    columns = grid.groupby(["scale", "experiment", "norm", "batch_size"])
+    columns = grid.groupby(["scale", "experiment", "norm", "batch_size", "seed"])
     for (scale, *_), column in columns.groups.items():
         grid.loc[column, "complete"] = {*depth_scale(scale).depths} <= {*grid.loc[column, "hidden"]}
     grid.loc[diverged & ~plain, ACCURACIES] = CHANCE
