@@ -26,6 +26,8 @@ AROUND_20 = [19.0, 20.0, 21.0, 20.5, 19.5]  # sem 0.35, t-interval ± 0.98
         (AROUND_20, paper(21.6), "paper", REPRODUCED),  # two standard errors of each overlap: 0.71 + 1
         (AROUND_20, paper(26.6, 0.1), "paper", REPRODUCED),  # within 25 % of the paper's effect
         (AROUND_20, paper(26.8, 0.1), "paper", DIRECTION),  # not any more
+        (AROUND_20, paper(30.0, 4.7), "paper", REPRODUCED),  # 10 < 2·(0.35 + 4.7): not within 25 %, but they overlap
+        (AROUND_20, paper(30.0, 4.6), "paper", DIRECTION),  # 10 > 2·(0.35 + 4.6)
         (AROUND_20, paper(40.0), "paper", DIRECTION),
         (AROUND_20, paper(20.0), "quick", DIRECTION),  # a small scale supports no more
         (AROUND_20, paper(20.0), "laptop", DIRECTION),
