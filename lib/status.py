@@ -9,7 +9,7 @@ import pandas as pd
 from lib.experiments import EXPERIMENTS
 from lib.provenance import device_name
 from lib.runs import resolve_device
-from lib.store import finished, published, runs_root
+from lib.store import finished, key, kind, published, runs_root
 from lib.trials import SCALES, Trial
 
 
@@ -24,8 +24,9 @@ def status(store: str | Path | None = None) -> pd.DataFrame:
             trials, folder = trials_of(scale), runs_root(store)
             records = {trial: record for trial in trials if (record := finished(trial, folder))}
             shown = published(experiment, scale)
-            known = [record["trial"] for record in shown]
-            missing = [trial for trial in trials if trial not in records and trial.settings not in known]
+            known = {key(record["trial"]) for record in shown}
+            unpublished = [trial for trial in trials if key(trial.settings) not in known]
+            missing = [trial for trial in unpublished if trial not in records]
             here = [r for r in (*records.values(), *shown) if r["provenance"]["device"] == device]
             rows.append(
                 {
@@ -33,7 +34,7 @@ def status(store: str | Path | None = None) -> pd.DataFrame:
                     "scale": scale,
                     "trials": len(trials),
                     "finished here": len(records),
-                    "published": sum(trial.settings in known for trial in trials),
+                    "published": len(trials) - len(unpublished),
                     "missing": len(missing),
                     "time left": _duration(_seconds(missing, here)),
                 }
@@ -46,15 +47,11 @@ def _seconds(missing: list[Trial], records: list[dict]) -> float | None:
     taken: dict[str, list[float]] = {}
     for record in records:
         seconds = record["provenance"]["train_seconds"] + record["provenance"]["evaluate_seconds"]
-        taken.setdefault(_but_seed(record["trial"]), []).append(seconds)
+        taken.setdefault(kind(record["trial"]), []).append(seconds)
     if missing and not taken:
         return None
     overall = mean(s for seconds in taken.values() for s in seconds) if taken else 0.0
-    return sum(mean(taken.get(_but_seed(trial.settings), [overall])) for trial in missing)
-
-
-def _but_seed(settings: dict) -> str:
-    return str(sorted((settings | {"seed": 0}).items()))
+    return sum(mean(taken.get(kind(trial.settings), [overall])) for trial in missing)
 
 
 def _duration(seconds: float | None) -> str:

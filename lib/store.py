@@ -8,12 +8,12 @@ import hashlib
 import json
 import os
 import socket
-import tempfile
 import warnings
 from pathlib import Path
 
 from lib.errors import UserError
 from lib.experiments import EXPERIMENTS
+from lib.files import in_one_piece
 from lib.trials import Trial
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -31,19 +31,10 @@ def runs_root(store: str | Path | None = None) -> Path:
 
 
 def write_in_one_piece(path: Path, contents: bytes) -> None:
-    """A reader sees all of the file or what was there before, whenever the writer dies. Raises RunError with what to do."""
+    """As `files.in_one_piece`. Raises RunError with what to do."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=".", suffix=".part", delete=False) as part:
-            try:
-                part.write(contents)
-                part.flush()
-                os.fsync(part.fileno())
-                os.chmod(part.name, 0o666 & ~_umask())  # as any other file of this user, for those who share the folder
-                os.replace(part.name, path)
-            except BaseException:
-                Path(part.name).unlink(missing_ok=True)
-                raise
+        with in_one_piece(path) as part:
+            part.write_bytes(contents)
     except OSError as error:
         raise RunError(
             f"{path} could not be written: {error}. All records finished before are kept. Make its folder writable or free "
@@ -58,12 +49,6 @@ def check_writable(folder: Path) -> None:
     path.unlink()
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 def record_path(trial: Trial, folder: Path) -> Path:
     return folder / f"{trial.id}.json"
 
@@ -75,12 +60,15 @@ def write_record(record: dict, path: Path) -> None:
 
 
 def finished(trial: Trial, folder: Path) -> dict | None:
-    """The finished record of a trial, or None."""
+    """The finished record of a trial, or None. Raises RunError where it is not readable."""
     return read_record(record_path(trial, folder), trial)
 
 
 def read_record(path: Path, trial: Trial | None = None) -> dict | None:
-    """What `write_record` wrote, of any trial or of this one; None where there is none. A damaged one is reported and counts as none."""
+    """What `write_record` wrote, of any trial or of this one; None where there is none. A damaged one is reported and counts as none.
+
+    Raises RunError where the file is there and not readable.
+    """
     try:
         record = json.loads(path.read_text())
         checksum = record.pop("checksum")
@@ -108,33 +96,39 @@ def publish(experiment: str, scale: str, store: str | Path | None = None) -> tup
     Returns the path, how many trials are published and how many are missing. Raises RunError when none is finished.
     """
     folder, own = runs_root(store), [trial.settings for trial in EXPERIMENTS[experiment](scale)]
-    kinds = [_kind(settings) for settings in own]
-    records = {_key(record["trial"]): record for record in published(experiment, scale)}
+    kinds = {kind(settings) for settings in own}
+    records = {key(record["trial"]): record for record in published(experiment, scale)}
     for path in folder.glob("*.json"):
         if record := read_record(path):
-            records[_key(record["trial"])] = {"experiment": experiment, "scale": scale} | record
+            records[key(record["trial"])] = {"experiment": experiment, "scale": scale} | record
     # Those whose settings the experiment does not have, or no longer, are not of it.
-    chosen = {key: record for key, record in records.items() if _kind(record["trial"]) in kinds}
+    chosen = {name: record for name, record in records.items() if kind(record["trial"]) in kinds}
     if not chosen:
         raise RunError(f"no trial of {experiment} at the {scale} scale is finished in {folder}; run it first")
-    order = dict.fromkeys([*map(_key, own), *sorted(chosen, key=lambda key: chosen[key]["seed"])])
-    path, missing = PUBLISHED / scale / f"{experiment}.jsonl", sum(_key(settings) not in chosen for settings in own)
-    lines = [json.dumps(chosen[key]) + "\n" for key in order if key in chosen]
+    order = dict.fromkeys([*map(key, own), *sorted(chosen, key=lambda name: chosen[name]["seed"])])
+    path, missing = PUBLISHED / scale / f"{experiment}.jsonl", sum(key(settings) not in chosen for settings in own)
+    lines = [json.dumps(chosen[name]) + "\n" for name in order if name in chosen]
     write_in_one_piece(path, "".join(lines).encode())
     return path, len(lines), missing
 
 
-def _key(settings: dict) -> str:
+def key(settings: dict) -> str:
+    """What tells the settings of one trial, as JSON has them, from those of another."""
     return json.dumps(settings, sort_keys=True)
 
 
-def _kind(settings: dict) -> dict:
-    """The settings of a trial that do not depend on its seed."""
-    return {name: value for name, value in settings.items() if name not in ("seed", "targets")}
+def kind(settings: dict) -> str:
+    """The same for trials that differ in their seed, and in those of their targets, alone."""
+    return key(_without_seeds(settings))
+
+
+def _without_seeds(settings: dict) -> dict:
+    own = {name: value for name, value in settings.items() if name != "seed"}
+    return own | ({"targets": [_without_seeds(target) for target in own["targets"]]} if "targets" in own else {})
 
 
 def published(experiment: str, scale: str) -> list[dict]:
-    """The published records of an experiment at a scale, empty when there are none."""
+    """The published records of an experiment at a scale, empty when there are none. Raises RunError where they are damaged."""
     path = PUBLISHED / scale / f"{experiment}.jsonl"
     try:
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
