@@ -112,13 +112,16 @@ def load(
 
     `normalization` names an entry of NORMALIZATION to use in place of the data set's own, which is that entry of its name
     or else the statistics of its training set.
+    Within a process the tensors are shared by all who load the same: clone them before changing them in place. Arrays of a prepared
+    folder are read anew once a file there was replaced.
     Raises DataError when a name is unknown, the files are missing and cannot be downloaded, or they are damaged.
     """
     if split not in SPLITS:
         raise DataError(f"unknown split {split!r}; allowed: {', '.join(SPLITS)}")
     if normalization is not None and normalization not in NORMALIZATION:
         raise DataError(f"unknown normalization {normalization!r}; allowed: {', '.join(NORMALIZATION)}")
-    dataset = (_load_corrupted if Corrupted.named(name) else _load)(name, split, data_root(root))
+    found = data_root(root)
+    dataset = (_load_corrupted if Corrupted.named(name) else _load)(name, split, found, _stamp(name, found))
     if normalization is not None:
         mean, std = NORMALIZATION[normalization]
         if len(mean) != len(dataset.mean):
@@ -127,8 +130,14 @@ def load(
     return dataset.to(device)
 
 
+def _stamp(name: str, root: Path) -> tuple:
+    """What changes when an array in the folder of a prepared data set is replaced."""
+    return tuple((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted((root / name).glob("*.npy")))
+
+
 @functools.lru_cache(maxsize=8)
-def _load(name: str, split: str, root: Path) -> Dataset:
+def _load(name: str, split: str, root: Path, stamp: tuple = ()) -> Dataset:
+    """`stamp` tells the cache one version of the files from another."""
     corrupted = Corrupted.named(name)
     images, labels = corrupted.read(split, root) if corrupted else read(name, split, root)
     if isinstance(images, ImageFiles):
@@ -144,7 +153,7 @@ def _load(name: str, split: str, root: Path) -> Dataset:
 
 
 @functools.lru_cache(maxsize=1)
-def _load_corrupted(name: str, split: str, root: Path) -> Dataset:
+def _load_corrupted(name: str, split: str, root: Path, stamp: tuple = ()) -> Dataset:
     """Kept apart, since there are 95 of each data set, used one after another."""
     return _load.__wrapped__(name, split, root)
 
@@ -152,7 +161,7 @@ def _load_corrupted(name: str, split: str, root: Path) -> Dataset:
 def _channel_statistics(name: str, split: str, images: np.ndarray, root: Path):
     """Mean and standard deviation of the training set; of the only split there is where nothing was trained."""
     if split != "train" and (root / name / "train-images.npy").exists():
-        train = _load(name, "train", root)
+        train = _load(name, "train", root, _stamp(name, root))
         return train.mean, train.std
     pixels = images.reshape(-1, images.shape[-1]) / 255
     return tuple(pixels.mean(0).tolist()), tuple(pixels.std(0).tolist())
@@ -168,7 +177,10 @@ def normalize(images: Tensor, dataset: Dataset) -> Tensor:
 
 
 def enlarge(images: Tensor, image_size: int) -> Tensor:
-    """Nearest-neighbour resize of (…, H, W) to (…, image_size, image_size), as PIL.Image.NEAREST does it."""
+    """Nearest-neighbour resize of (…, H, W) to (…, image_size, image_size), as PIL.Image.NEAREST does it.
+
+    Raises ValueError as `enlargement` does.
+    """
     factor = enlargement(image_size, images.shape[-1])
     return images if factor == 1 else images.repeat_interleave(factor, -1).repeat_interleave(factor, -2)
 
@@ -176,12 +188,26 @@ def enlarge(images: Tensor, image_size: int) -> Tensor:
 def enlargement(image_size: int, native_size: int) -> int:
     """How many times an image of side `native_size` is repeated to be `image_size` wide.
 
-    Only whole multiples are allowed, where nearest-neighbour means repeating each pixel (the paper's 28 → 56, 84, 112).
+    Only whole multiples are allowed, where nearest-neighbour means repeating each pixel (the paper's 28 → 56, 84, 112); ValueError for
+    any other.
     """
     factor, remainder = divmod(image_size, native_size)
     if remainder or factor < 1:
         raise ValueError(f"image_size={image_size}: allowed are multiples of {native_size}")
     return factor
+
+
+def refuse_single_images(dataset: str, size: int, batch_size: int) -> None:
+    """Raises DataError where the last of the batches of `size` images is a single one.
+
+    For batch norm after a fully connected layer, which then has one value of each unit and no variance: torch refuses it too, in
+    the middle of an epoch. After a convolution an image has many values of each channel.
+    """
+    if (size - 1) % batch_size == 0:
+        raise DataError(
+            f"{size} images of {dataset} in batches of {batch_size} leave a last batch of one, which batch norm cannot normalise; "
+            "take an image more or less, or another batch size"
+        )
 
 
 PADDING_MODES = ("zeros", "reflect")
@@ -192,7 +218,7 @@ def crop_and_flip(images: Tensor, generator: torch.Generator, padding: int = 4, 
 
     uint8 (B, C, H, W) → the same shape. `padding_mode`: "zeros", which is black (section 3, CIFAR-10), or "reflect", the
     image mirrored at its border pixels, as the wide ResNets are trained (Appendix A.2). `generator` lives on the CPU,
-    whatever the device.
+    whatever the device. Raises ValueError for any other `padding_mode`.
     """
     if padding_mode not in PADDING_MODES:
         raise ValueError(f"padding_mode={padding_mode!r}; allowed: {', '.join(PADDING_MODES)}")
@@ -221,7 +247,7 @@ PURPOSES = {"init": 0, "order": 1, "noise": 2, "attack": 3, "augmentation": 2**3
 def generator(seed: int, purpose: str) -> torch.Generator:
     """A generator of its own for each purpose, on the CPU, so that one use of chance never shifts another.
 
-    The two arms of a comparison see the same mini-batches and noise.
+    The two arms of a comparison see the same mini-batches and noise. Raises ValueError for any other `purpose`.
     """
     if purpose not in PURPOSES:
         raise ValueError(f"purpose={purpose!r}; allowed: {', '.join(PURPOSES)}")

@@ -63,6 +63,26 @@ def test_only_some_classes_are_relabelled_in_their_order(digits):
     assert torch.equal(chosen.images[chosen.labels == 1], test.images[test.labels == 3])
 
 
+# --- Own arrays, loaded once ------------------------------------------------------------------------------------------
+
+
+def test_replaced_arrays_are_read_anew_and_all_others_are_shared(tmp_path):
+    def write(value, count=4):
+        for split in data.SPLITS:
+            np.save(tmp_path / "own" / f"{split}-images.npy", np.full((count, 2, 2), value, dtype=np.uint8))
+            np.save(tmp_path / "own" / f"{split}-labels.npy", np.arange(count, dtype=np.uint8))
+
+    (tmp_path / "own").mkdir()
+    write(10)
+    first = data.load("own", "test", tmp_path)
+    assert data.load("own", "test", tmp_path).images is first.images
+    write(20)
+    second = data.load("own", "test", tmp_path)
+    assert (second.images == 20).all() and second.sha256 != first.sha256 and second.mean == pytest.approx((20 / 255,))
+    write(20, count=6)
+    assert len(data.load("own", "test", tmp_path)) == 6
+
+
 # --- Normalisation ---------------------------------------------------------------------------------------------------
 
 
