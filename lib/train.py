@@ -52,15 +52,21 @@ def fit(
     and when the `budget` is spent, which raises OutOfTime.
 
     Returns, for each network, the epoch in which its loss stopped being finite, or None. A network that diverges does
-    not disturb the others.
+    not disturb the others. Raises ValueError for a `precision` that is not allowed, for several networks with `select_on`, and for
+    `milestones` or `nesterov` with enlarged images; DataError as `data.refuse_single_images` does.
     """
     if select_on and len(networks) > 1:
         raise ValueError(f"select_on with {len(networks)} networks: only one at a time can be selected")
     if precision not in PRECISIONS:
         raise ValueError(f"precision={precision!r}; allowed: {', '.join(PRECISIONS)}")
     device, factor = train.images.device, data.enlargement(image_size, train.images.shape[-1])
-    if milestones and factor > 1:
-        raise ValueError(f"milestones={milestones} with enlarged images: their short cut is for a constant learning rate")
+    if (milestones or nesterov) and factor > 1:
+        raise ValueError(
+            f"milestones={milestones}, nesterov={nesterov} with enlarged images: their short cut is for a constant learning rate "
+            "and plain momentum"
+        )
+    if any(isinstance(module, nn.BatchNorm1d) for module in networks[0].modules()):
+        data.refuse_single_images(train.name, len(train), batch_size)
     first_layers = [FirstLayer(network, train.images.shape[1:], factor) for network in networks]
     model = side_by_side(networks).to(device).train()
     groups = _groups(model, factor, lr, weight_decay)

@@ -400,9 +400,10 @@ def test_the_learning_rate_falls_at_its_milestones(digits, nesterov):
     assert_near([network], [reference])
 
 
-def test_milestones_are_refused_for_enlarged_images(digits):
-    with pytest.raises(ValueError, match="milestones.*enlarged"):
-        fit(networks([0], 56), digits, seeds=[0], image_size=56, epochs=1, batch_size=90, lr=0.1, milestones=(1,))
+@pytest.mark.parametrize("wrong", [{"milestones": (1,)}, {"nesterov": True, "momentum": 0.9}], ids=str)
+def test_milestones_and_nesterov_are_refused_for_enlarged_images(digits, wrong):
+    with pytest.raises(ValueError, match="milestones=.*nesterov=.*enlarged.*constant learning rate and plain momentum"):
+        fit(networks([0], 56), digits, seeds=[0], image_size=56, epochs=1, batch_size=90, lr=0.1, **wrong)
 
 
 def test_modules_with_an_lr_factor_step_at_that_part_of_the_learning_rate(digits):
