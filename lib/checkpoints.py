@@ -23,15 +23,21 @@ class Budget:
     """Time that may be used: until `end`, in seconds as `time.time` counts them, which several machines share.
 
     `check`, called after every piece of work, raises OutOfTime as soon as another piece as long as the longest so far
-    might not fit any more, so that the work stops before the time is over.
+    might not fit any more, so that the work stops before the time is over. `restart` is called before work of another kind: how
+    long data were made and loaded, or a lock was waited for, says nothing of the pieces to come.
     """
 
     RESERVE = 3.0  # seconds to write a checkpoint and to leave
 
     def __init__(self, end: float):
-        self.end, self.checked, self.longest = end - self.RESERVE, time.time(), 0.0
+        self.end = end - self.RESERVE
+        self.restart()
+
+    def restart(self) -> None:
+        self.checked, self.longest = time.time(), 0.0
 
     def check(self) -> None:
+        """Raises OutOfTime, which is for the caller to catch where something is to be saved."""
         now = time.time()
         self.longest, self.checked = max(self.longest, now - self.checked), now
         if now + self.longest > self.end:

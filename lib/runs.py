@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 
 from lib import cluster, data, networks
 from lib.checkpoints import Budget, OutOfTime
-from lib.evaluate import evaluate, paths
+from lib.evaluate import STATISTICS_BATCH, evaluate, paths
 from lib.networks import Trained
 from lib.provenance import code, commit, provenance
 from lib.store import RunError, check_writable, finished, read_record, record_path, runs_root, write_record
@@ -177,7 +177,9 @@ def _compute(
             if name not in (TRAIN, None):
                 place.budget.check()  # a corrupted test set may have to be made first
             found = test_set(name)
+            _check_batches(group[0], name, found)
             digests["train" if name == TRAIN else found.name] = found.sha256
+        place.budget.restart()
         found = _trained(group, own, place, on_epoch)
         targets = {t.network_name: _trained([t.training], place.own(t), place, on_epoch)[0] for t in group[0].targets}
         targets = {name: target.network for name, target in targets.items() if target.diverged_at is None}
@@ -234,6 +236,15 @@ def _test_set(trial: Trial, own: data.Dataset, place: Place, name: str | None) -
             "of the same kind"
         )
     return replace(test_set, mean=own.mean, std=own.std)
+
+
+def _check_batches(trial: Trial, name: str | None, test_set: data.Dataset) -> None:
+    """Raises DataError where batch statistics are asked for of a batch that has none."""
+    if any(tested.architecture == "mlp" and tested.norm for tested in (trial, *trial.targets)):
+        for evaluation in trial.evaluations:
+            if evaluation.batch_statistics and evaluation.dataset == name:
+                size = min(evaluation.first or len(test_set), len(test_set))
+                data.refuse_single_images(test_set.name, size, STATISTICS_BATCH)
 
 
 def _evaluate(

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import stat
 import time
 import warnings
 
@@ -13,6 +14,7 @@ from safetensors.torch import save, save_file
 
 from lib import checkpoints
 from lib.checkpoints import Budget, Checkpoint, OutOfTime
+from lib.files import in_one_piece
 from lib.store import RunError, write_in_one_piece
 
 TENSORS = {
@@ -224,6 +226,27 @@ def test_contents_are_on_the_disk_before_they_have_their_name(tmp_path, monkeypa
     assert calls == ["fsync", "replace"] and (tmp_path / "a" / "b" / "file").read_bytes() == b"contents"
 
 
+@pytest.mark.parametrize("mask", [0o022, 0o027])
+def test_a_file_may_be_read_by_whom_any_other_file_of_this_user_may(tmp_path, monkeypatch, mask):
+    before, umask = os.umask(mask), os.umask
+    monkeypatch.setattr(os, "umask", None)  # which holds for the whole process, whatever its other threads write meanwhile
+    try:
+        write_in_one_piece(tmp_path / "file", b"contents")
+    finally:
+        umask(before)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o666 & ~mask
+
+
+def test_two_who_write_one_file_at_once_do_not_disturb_each_other(tmp_path):
+    """Though they have one process id, as two machines may that share a folder."""
+    path = tmp_path / "file"
+    with in_one_piece(path) as one, in_one_piece(path) as other:
+        assert one != other and {one.parent, other.parent} == {tmp_path}
+        one.write_bytes(b"one")
+        other.write_bytes(b"other")
+    assert path.read_bytes() == b"one" and list(tmp_path.iterdir()) == [path]
+
+
 # --- Budgets ---------------------------------------------------------------------------------------------------------
 
 PIECES = st.lists(st.floats(0.001, 100), max_size=40)
@@ -274,6 +297,20 @@ def test_every_check_after_the_end_stops(clock):
     for _ in range(3):
         with pytest.raises(OutOfTime, match="time is over"):
             budget.check()
+
+
+def test_what_was_waited_for_before_a_restart_is_no_piece_of_work(clock):
+    budget = Budget(clock(0) + 100 + Budget.RESERVE)
+    clock(30)
+    budget.check()
+    clock(60)
+    budget.restart()
+    clock(2)
+    budget.check()
+    assert budget.longest == 2
+    clock(7)
+    with pytest.raises(OutOfTime):
+        budget.check()
 
 
 def test_time_without_an_end_is_never_over(clock):

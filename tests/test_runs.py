@@ -457,6 +457,21 @@ def test_a_budget_that_is_enough_changes_nothing(sweep, undisturbed, tmp_path):
     assert left_over(tmp_path) == []
 
 
+def test_the_time_to_load_the_data_is_no_piece_of_work(sweep, monkeypatch):
+    """They are loaded for half of the budget; the many short pieces after that need next to nothing."""
+    now, loaded, load = [1e9], set(), data.load
+
+    def slow(name, split, *args, **options):
+        now[0] += 0 if split in loaded else 30
+        loaded.add(split)
+        return load(name, split, *args, **options)
+
+    monkeypatch.setattr(checkpoints, "time", SimpleNamespace(time=lambda: now[0], monotonic=time.monotonic))
+    monkeypatch.setattr(runs, "time", SimpleNamespace(time=lambda: now[0], perf_counter=time.perf_counter))
+    monkeypatch.setattr(data, "load", slow)
+    assert len(sweep([FEW], budget=100)) == 1 and loaded == set(data.SPLITS)
+
+
 def test_without_any_time_nothing_is_trained(sweep, steps, tmp_path):
     for budget in (0, -1, Budget.RESERVE):
         with pytest.raises(OutOfTime, match="0 of 4 trials finished"):
@@ -744,6 +759,17 @@ def test_the_identity_of_a_trial_stays():
 def test_equal_trials_have_one_identity():
     one, other = replace(DIGITS, weight_decay=1), replace(DIGITS, weight_decay=1.0)
     assert one == other and one.id == other.id
+    attack = Evaluation("bim", epsilon=2, steps=4, step_size=1)
+    one, other = (replace(DIGITS, evaluations=(a,)) for a in (attack, replace(attack, epsilon=2.0, step_size=1.0)))
+    assert one == other and one.id == other.id
+
+
+def test_two_evaluations_of_one_label_are_refused():
+    """On whatever paths they lie: the second would never be run."""
+    attack = Evaluation("bim", epsilon=0.1, steps=20, step_size=0.01)
+    for other in replace(attack, steps=10), replace(attack, step_size=0.005), replace(attack, restarts=5):
+        with pytest.raises(ValueError, match="two evaluations have one label: bim-linf-0.1, bim-linf-0.1"):
+            replace(DIGITS, evaluations=(attack, other))
 
 
 def test_trials_survive_json():
@@ -862,6 +888,17 @@ def test_seeds_beyond_the_scales_own_are_published_and_trials_of_other_settings_
     assert [record["seed"] for record in store.published("few", "quick")] == [0, 1, 2, 5, 7]
 
 
+def test_records_with_other_targets_are_not_of_the_experiment(sweep, publication, monkeypatch, tmp_path):
+    """As after its targets were changed; those of the same targets are, whatever the seeds."""
+    plain, other = replace(VGG, norm=None), replace(VGG, norm=None, lr=0.02)
+    attacked = [replace(VGG, targets=(replace(plain, seed=seed).training,), seed=seed) for seed in range(2)]
+    monkeypatch.setitem(experiments.EXPERIMENTS, "few", lambda scale: attacked)
+    sweep([*attacked, replace(attacked[1], seed=5), replace(VGG, targets=(other.training,)), VGG])
+    assert store.publish("few", "quick", tmp_path) == (publication, 3, 0)
+    published = [record["trial"] for record in store.published("few", "quick")]
+    assert [trial["seed"] for trial in published] == [0, 1, 5] and {t["targets"][0]["lr"] for t in published} == {0.01}
+
+
 def test_nothing_to_publish_is_an_error(publication, tmp_path):
     with pytest.raises(RunError, match="no trial of few at the quick scale is finished"):
         store.publish("few", "quick", tmp_path)
@@ -898,7 +935,10 @@ def test_a_network_that_another_sweep_has_trained_meanwhile_is_read(sweep, fitte
 def test_waiting_for_another_sweep_ends_with_the_budget(fitted, tmp_path):
     training_set = data.load("mnist-m", "train")
     (tmp_path / "networks").mkdir()
-    with FileLock(tmp_path / "networks" / f"{VGG.training.id}.lock"), pytest.raises(OutOfTime, match="another process trains VGG8"):
+    with (
+        FileLock(tmp_path / "networks" / f"{VGG.training.id}.lock"),
+        pytest.raises(OutOfTime, match="another process trains VGG8"),
+    ):
         networks.trained([VGG], training_set, None, tmp_path, Budget(time.time() + Budget.RESERVE + 0.1))
     assert fitted == []
 
@@ -982,10 +1022,31 @@ def test_finished_evaluations_survive_an_interruption(sweep, monkeypatch, tmp_pa
 
 
 def test_data_that_do_not_fit_the_network_are_refused(sweep, data_root):
-    with pytest.raises(data.DataError, match="few has 10 classes and images .1, 28, 28.*for colour.*Test it on a data set of the same kind"):
+    with pytest.raises(
+        data.DataError, match="few has 10 classes and images .1, 28, 28.*for colour.*Test it on a data set of the same kind"
+    ):
         sweep([replace(VGG, evaluations=(Evaluation(dataset="few"),))])
     with pytest.raises(data.DataError, match="vgg8 is for images of 32x32 pixels; those of few are 28x28"):
         sweep([replace(VGG, dataset="few", image_size=28)])
+
+
+def test_a_last_batch_of_one_image_is_refused_where_batch_norm_cannot_train_or_be_tested_on_it(sweep, fitted, data_root):
+    """Of 98 images to train and 48 to test; before any training."""
+    for name, size in ("one", 129), ("more", 130):
+        (data_root / name).mkdir(exist_ok=True)
+        for kind in "images", "labels":
+            shown = np.load(data_root / "few" / f"train-{kind}.npy")
+            np.save(data_root / name / f"test-{kind}.npy", np.concatenate([shown, shown])[:size])
+    normed = replace(FEW, norm="batch")
+    with pytest.raises(data.DataError, match="98 images of few in batches of 97 leave a last batch of one.*another batch size"):
+        sweep([replace(normed, batch_size=97)])
+    for evaluation in Evaluation(dataset="one"), Evaluation(dataset="more", first=129):
+        with pytest.raises(data.DataError, match=f"129 images of {evaluation.dataset} in batches of 128 leave a last"):
+            sweep([replace(normed, evaluations=(Evaluation(), replace(evaluation, batch_statistics=True)))])
+    assert fitted == [[0]]  # the first, of which the training itself was refused
+    tested = replace(normed, evaluations=(Evaluation(dataset="more", batch_statistics=True),))
+    allowed = [replace(FEW, batch_size=97), tested, replace(VGG, batch_size=97)]
+    assert [record["diverged_at"] for record in sweep(allowed)] == [None] * 3
 
 
 def test_other_test_sets_are_normalised_as_the_training_set(sweep, data_root):
