@@ -186,7 +186,8 @@ def _write(path: Path, array: np.ndarray) -> None:
         part.replace(path)
     except OSError as error:
         raise DataError(
-            f"{path} could not be written: {error}. Free some space, or choose another folder with BATCHNORM_DATA"
+            f"{path} could not be written: {error}. Make its folder writable or free some space, or choose another folder "
+            "with BATCHNORM_DATA"
         ) from error
     finally:
         part.unlink(missing_ok=True)

@@ -275,15 +275,15 @@ def _fetch(root: Path, file: str) -> np.ndarray:
     """The array in a checked file, downloaded first where it is missing."""
     path, (address, sha256) = root / file, DOWNLOADS[file]
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}.part")  # of this process alone: several may start at once
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             urllib.request.urlretrieve(address, part)
             part.replace(path)
         except (OSError, HTTPException) as error:
             raise DataError(
                 f"{path} is missing and could not be downloaded from {address} ({error}). "
-                "Fetch it by hand or run once with network access."
+                f"Run once with network access and {path.parent} writable, or fetch it by hand."
             ) from error
         finally:
             part.unlink(missing_ok=True)

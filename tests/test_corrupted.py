@@ -1,9 +1,11 @@
 """Corrupted test sets by name: official files and generated ones, in one layout; what is damaged is never taken for data."""
 
+import errno
 import hashlib
 import shutil
 import tarfile
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -276,6 +278,16 @@ def test_what_an_interrupted_run_left_is_not_taken_for_them(prepared):
     path.unlink()
     forget()
     assert data.load(f"{BASE}-generated-fog-3", "test", prepared.parent).sha256 == expected.sha256
+
+
+def test_a_folder_that_cannot_be_written_is_noticed_before_anything_is_corrupted(prepared, tmp_path, monkeypatch):
+    def read_only(*args):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(corrupted, "corrupt", lambda *args: pytest.fail("corrupted in vain"))
+    monkeypatch.setattr(Path, "replace", read_only)
+    with pytest.raises(DataError, match="labels.npy could not be written: .*Read-only.*Make its folder writable or free some"):
+        data.load(f"{BASE}-generated-fog-1", "test", tmp_path)
 
 
 def test_both_sources_have_one_layout(prepared, official, tmp_path):

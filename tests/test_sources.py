@@ -1,5 +1,6 @@
 """Where data sets come from: what they contain, and what is said when they are missing, partial or damaged."""
 
+import errno
 import functools
 import hashlib
 import io
@@ -324,7 +325,7 @@ def test_the_checksums_of_mnist_are_those_of_every_published_record():
 
 
 def test_missing_mnist_without_network_says_what_to_do(tmp_path):
-    with pytest.raises(DataError, match=r"(?s)missing in.*was not downloaded.*no network.*idx files.*BATCHNORM_DATA.*quick scale"):
+    with pytest.raises(DataError, match=r"(?s)was not downloaded.*no network.*idx files.*BATCHNORM_DATA.*quick scale"):
         data.load("mnist", "train", tmp_path)
 
 
@@ -449,6 +450,16 @@ def test_a_missing_file_is_downloaded_once_from_one_version_of_its_repository(fi
         found = load(file, root)
         assert torch.equal(found.images, expected.images) and torch.equal(found.labels, expected.labels)
     assert web.asked == [address] and not list(root.rglob("*.part"))
+
+
+def test_a_folder_that_cannot_be_written_is_named(web, tmp_path, monkeypatch):
+    def read_only(*args, **kwargs):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "mkdir", read_only)
+    with pytest.raises(DataError, match=f"is missing.*Read-only file system.*{tmp_path / 'invariance'} writable"):
+        sources._fetch(tmp_path, INVARIANCE_FILES[0])
+    assert not web.asked
 
 
 @pytest.mark.parametrize("arriving", [0.0, 0.5, 0.99])
