@@ -13,7 +13,6 @@ The official labels are those of CIFAR-10's test images, in the order of its arc
 
 import functools
 import hashlib
-import os
 import re
 import tarfile
 import tempfile
@@ -29,6 +28,7 @@ import torch
 from filelock import FileLock
 
 from lib.corruptions import CORRUPTIONS, SEVERITIES, corrupt
+from lib.files import in_one_piece
 from lib.sources import DataError, read, read_array
 
 ADDRESS = "https://zenodo.org/record/2535967/files/CIFAR-10-C.tar"
@@ -178,16 +178,11 @@ def _key(base: str, root: Path) -> str:
 
 def _write(path: Path, array: np.ndarray) -> None:
     """In one piece: another process sees all of the file or none."""
-    part = path.with_suffix(f".{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
+        with in_one_piece(path) as part, part.open("wb") as file:
             np.save(file, array)
-        part.replace(path)
     except OSError as error:
         raise DataError(
             f"{path} could not be written: {error}. Make its folder writable or free some space, or choose another folder "
             "with BATCHNORM_DATA"
         ) from error
-    finally:
-        part.unlink(missing_ok=True)

@@ -7,7 +7,6 @@ and integer labels (N,), and raises DataError where it cannot.
 import hashlib
 import importlib.metadata
 import importlib.resources
-import os
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +23,7 @@ from PIL import Image
 from torch import Tensor
 
 from lib.errors import UserError
+from lib.files import in_one_piece
 
 SPLITS = ("train", "test")
 
@@ -275,18 +275,14 @@ def _fetch(root: Path, file: str) -> np.ndarray:
     """The array in a checked file, downloaded first where it is missing."""
     path, (address, sha256) = root / file, DOWNLOADS[file]
     if not path.exists():
-        part = path.with_suffix(f".{os.getpid()}.part")  # of this process alone: several may start at once
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            urllib.request.urlretrieve(address, part)
-            part.replace(path)
+            with in_one_piece(path) as part:
+                urllib.request.urlretrieve(address, part)
         except (OSError, HTTPException) as error:
             raise DataError(
                 f"{path} is missing and could not be downloaded from {address} ({error}). "
                 f"Run once with network access and {path.parent} writable, or fetch it by hand."
             ) from error
-        finally:
-            part.unlink(missing_ok=True)
     if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
         raise DataError(f"{path} is damaged or foreign: its SHA-256 is not {sha256}. Delete it and run again.")
     return np.load(path)

@@ -2,10 +2,10 @@
 
 import errno
 import hashlib
+import os
 import shutil
 import tarfile
 import threading
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -285,7 +285,7 @@ def test_a_folder_that_cannot_be_written_is_noticed_before_anything_is_corrupted
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr(corrupted, "corrupt", lambda *args: pytest.fail("corrupted in vain"))
-    monkeypatch.setattr(Path, "replace", read_only)
+    monkeypatch.setattr(os, "replace", read_only)
     with pytest.raises(DataError, match="labels.npy could not be written: .*Read-only.*Make its folder writable or free some"):
         data.load(f"{BASE}-generated-fog-1", "test", tmp_path)
 
