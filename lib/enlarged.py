@@ -13,7 +13,8 @@ class FirstLayer:
     Repeating every pixel k x k times adds no information: W·enlarge(x) = V·x, where V sums W over each k x k block.
     All weights of a block get the same gradient, so that V takes SGD steps of its own with k² times the learning rate
     (and λ/k² for the decay), while what distinguishes the weights of a block, the residual R = W - enlarge(V)/k², never
-    gets a gradient and only decays. Training V and adding R afterwards is training W, at 1/k² of the cost.
+    gets a gradient and only decays. Training V and adding R afterwards is training W, at 1/k² of the cost. So it is for SGD at a
+    constant learning rate, with plain momentum or none.
     """
 
     def __init__(self, network: nn.Sequential, shape: tuple[int, int, int], factor: int):
