@@ -420,7 +420,7 @@ def long_ago(monkeypatch):
     monkeypatch.setattr(Checkpoint, "age", property(lambda checkpoint: 11.0))
 
 
-@pytest.mark.parametrize("pieces", [6, 9, 15, 40])
+@pytest.mark.parametrize("pieces", [8, 9, 15, 40])
 def test_a_sweep_with_a_budget_stops_and_goes_on_bit_for_bit(sweep, steps, ticking, monkeypatch, undisturbed, tmp_path, pieces):
     long_ago(monkeypatch)
     finished, count = [], 0
