@@ -20,8 +20,6 @@ import dask
 import torch
 from dask.system import CPU_COUNT
 from distributed import Client, KilledWorker, Nanny, Scheduler, Security, SpecCluster, as_completed, get_worker
-from distributed.utils import LoopRunner
-from tornado.ioloop import IOLoop
 
 from lib import provenance
 from lib.errors import UserError
@@ -32,6 +30,7 @@ PATTERN = r"^(local:[1-9][0-9]*|(tcp|tls)://([^\s/:]+|\[[^\s/]+\]):[0-9]+)?$"
 ALLOWED = "empty (this process), local:N (N worker processes), tcp://host:port or tls://host:port (a Dask scheduler)"
 LOOPBACK = "127.0.0.1"
 TIMEOUT = 10  # seconds to reach a scheduler
+QUIET = logging.CRITICAL  # Dask's own words: what fails is raised here as well
 PATIENCE = 1  # seconds until a worker that is told to stop is killed
 KEPT = "what is finished is kept, and a run goes on with the rest"
 
@@ -96,7 +95,7 @@ def compute(
 
 @contextmanager
 def _client(target: str | SpecCluster) -> Iterator[Client]:
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # its errors are raised here as well
+    logging.getLogger("distributed.client").setLevel(QUIET)
     try:
         client = Client(target, timeout=TIMEOUT, set_as_default=False)
     except OSError as error:
@@ -115,7 +114,7 @@ def _client(target: str | SpecCluster) -> Iterator[Client]:
 @contextmanager
 def _local_cluster(size: int) -> Iterator[SpecCluster]:
     """Worker processes, each with its share of the cores and of the GPUs."""
-    options = {"host": LOOPBACK, "nthreads": 1, "memory_limit": 0, "silence_logs": logging.ERROR}  # 0 is no limit
+    options = {"host": LOOPBACK, "nthreads": 1, "memory_limit": 0, "silence_logs": QUIET}  # 0 is no limit
     gpus = _gpus()
     environments = [{"CUDA_VISIBLE_DEVICES": gpus[i % len(gpus)]} if gpus else {} for i in range(size)]
     workers = {i: {"cls": Nanny, "options": options | {"env": env}} for i, env in enumerate(environments)}
@@ -127,35 +126,25 @@ def _local_cluster(size: int) -> Iterator[SpecCluster]:
     share = os.environ.get("OMP_NUM_THREADS") or max(1, CPU_COUNT // size)
     threads = dict.fromkeys(["OMP_NUM_THREADS", "MKL_NUM_THREADS"], share)
     left = {*threads, "PYTHONHASHSEED"} - set(os.environ)
+    # Ctrl-C is for this process alone, which stops the others: they inherit that the signal is blocked, as does the thread
+    # that starts them. It waits until they have started, or have stopped.
+    resource_tracker.ensure_running()  # which else would let it through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         with (
             dask.config.set({"distributed.nanny.pre-spawn-environ": threads}),
-            _undisturbed_loop() as loop,
-            SpecCluster(workers, scheduler, loop=loop, silence_logs=logging.ERROR) as cluster,
+            SpecCluster(workers, scheduler, silence_logs=QUIET) as cluster,
         ):
             try:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
                 yield cluster
             finally:
+                signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
                 cluster.sync(_stop_workers, cluster)
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         for name in left:
             os.environ.pop(name, None)
-
-
-@contextmanager
-def _undisturbed_loop() -> Iterator[IOLoop]:
-    """A loop in a thread that Ctrl-C does not reach, nor the processes that it starts: this process alone stops them."""
-    resource_tracker.ensure_running()  # when it starts, it lets the signal through again
-    runner = LoopRunner()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        runner.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    try:
-        yield runner.loop
-    finally:
-        runner.stop()
 
 
 async def _stop_workers(cluster: SpecCluster) -> None:
