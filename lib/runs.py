@@ -109,7 +109,10 @@ def run(
 def network(
     trial: Trial, *, device: str = "auto", data_root: str | Path | None = None, store: str | Path | None = None
 ) -> torch.nn.Module:
-    """The trained network of a trial, in evaluation mode, to look at; trained first where it is not kept."""
+    """The trained network of a trial, in evaluation mode, to look at; trained first where it is not kept.
+
+    Raises DataError or RunError with what to do.
+    """
     place = Place(data_root, resolve_device(device), runs_root(store), Budget(math.inf))
     return _trained([trial], place.own(trial), place)[0].network.eval()
 

@@ -16,7 +16,8 @@ from lib.trials import SCALES, Trial
 def status(store: str | Path | None = None) -> pd.DataFrame:
     """One row for each experiment and scale: how many trials there are, finished, published and missing, and the time left.
 
-    `time left` is that on this machine, one trial after another, as far as its finished records tell.
+    `time left` is that on this machine, one trial after another, as far as its finished records tell. Raises RunError
+    where published records are damaged.
     """
     device, rows = device_name(resolve_device()), []
     for experiment, trials_of in EXPERIMENTS.items():
