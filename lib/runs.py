@@ -86,7 +86,8 @@ def run(
     bar_options["disable"] = not (progress and trials)
     workers = cluster.connect(scheduler) if scheduler and groups else contextlib.nullcontext()
     with contextlib.suppress(OutOfTime):
-        Budget(end).check()
+        if scheduler:
+            Budget(end).check()
         with workers as client, tqdm(total=len(trials), **bar_options) as bar:
             if client:
                 Budget(end).check()  # the start of workers took its time
