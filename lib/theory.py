@@ -56,8 +56,7 @@ def logistic_regression(train: data.Dataset, weight_decay: float) -> LinearClass
     Minimises the mean softplus loss + λ/2·‖w‖₂² (equation 6). Softmax over two logits depends on their difference alone,
     w = w₁ - w₀, and is logistic regression in it; a decay of 2λ of both is one of λ in the difference. By SGD from seed 0.
     """
-    network = models.linear(train.images[0].numel(), 2)
-    models.initialize(network, "default", data.generator(0, "init"))
+    network = models.initialize(models.linear(train.images[0].numel(), 2), "default", data.generator(0, "init"))
     fit(
         [network],
         train,
