@@ -64,6 +64,7 @@ def trained(
     found = _read(trial, training_set, folder)
     if found is None:
         with _alone(trial, folder, budget):
+            budget.restart()  # the wait is no work
             found = _read(trial, training_set, folder)  # another process may have trained it meanwhile
             if found is None:
                 (found,) = _train(group, training_set, selection_set, folder, budget, on_epoch)
