@@ -160,7 +160,13 @@ class State:
         for s, augmentation in enumerate(self.augmentation):
             tensors |= {f"order.{s}": order[s], f"augmentation.{s}": augmentation.get_state()}
         tensors |= {f"best.{name}": value for name, value in self.best.items()}
-        place = {"seeds": self.seeds, "data": self.data, "epoch": self.epoch, "batch": self.batch, "diverged_at": self.diverged_at}
+        place = {
+            "seeds": self.seeds,
+            "data": self.data,
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "diverged_at": self.diverged_at,
+        }
         place |= {"best_accuracy": self.best_accuracy if self.best else None}
         checkpoint.save({name: value.contiguous() for name, value in tensors.items()}, place)
 

@@ -197,9 +197,7 @@ def test_a_task_that_nobody_waits_for_is_stopped_with_its_worker(tmp_path):
     with cluster.connect("local:1") as client:
         task = client.submit(work, tmp_path, "long")
         (process,) = wait_until(lambda: processes(tmp_path, "long"))
-        started = time.monotonic()
     assert task.cancelled() and not psutil.pid_exists(process)
-    assert time.monotonic() - started < 4  # as long as Dask would wait
 
 
 def test_ctrl_c_ends_a_run_and_its_workers_with_one_sentence(tmp_path):

@@ -454,7 +454,9 @@ def test_the_slider_holds_every_picture_and_needs_nothing_else():
 
 def test_official_images_are_not_for_the_quick_scale():
     assert validate(CommonCorruptions, {"scale": "laptop", "corrupted": "official"}).corrupted == "official"
-    with pytest.raises(ParameterError, match="'official': the official images are of CIFAR-10, .*; allowed is generated, official; at"):
+    with pytest.raises(
+        ParameterError, match="'official': the official images are of CIFAR-10, .*; allowed is generated, official; at"
+    ):
         validate(CommonCorruptions, {"scale": "quick", "corrupted": "official"})
     with pytest.raises(ParameterError, match="corrupted = 'mine'"):
         validate(CommonCorruptions, {"scale": "laptop", "corrupted": "mine"})

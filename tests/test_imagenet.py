@@ -383,7 +383,9 @@ def test_imagenet_is_for_the_paper_scale_unless_it_is_said(scale, given, expecte
     assert validate(ImageNet, {"scale": scale, "imagenet": given}).imagenet is expected
 
 
-@pytest.mark.parametrize(("scale", "given"), [("quick", True), ("quick", "True"), ("paper", "maybe"), ("laptop", 3), ("laptop", 1)])
+@pytest.mark.parametrize(
+    ("scale", "given"), [("quick", True), ("quick", "True"), ("paper", "maybe"), ("laptop", 3), ("laptop", 1)]
+)
 def test_anything_else_is_refused_with_what_is_allowed(scale, given):
     reason = "the quick scale downloads nothing; " if scale == "quick" else ""
     with pytest.raises(ParameterError, match=f"imagenet = .*: {reason}allowed is True or False, or None.*quick scale False"):

@@ -339,7 +339,7 @@ def test_a_sweep_killed_again_and_again_goes_on_where_it_was(host, sweep, fitted
     kept = {}
     chance = random.Random(0)
     places = [("half written", 1), ("half written", 3), ("written", 1), ("written", 2), ("renamed", 1), ("renamed", 2)]
-    for kill, moment in enumerate(places + [chance.uniform(0, seconds / 4) for _ in range(20)]):
+    for kill, moment in enumerate(places + [chance.uniform(0, seconds / 2) for _ in range(20)]):
         ended, _ = host(tmp_path, moment)
         assert ended == -signal.SIGKILL or (ended == 0 and kill >= len(places))
         finished = files(tmp_path)

@@ -264,7 +264,9 @@ def test_a_finished_training_goes_on_with_more_epochs(one_training, path, steps,
 
 
 @pytest.mark.parametrize(
-    "other", [{"seeds": [3, 1, 7]}, {"seeds": [1, 3]}, {"seeds": [3]}, {"code": "another commit"}, {"sha256": "others"}], ids=str
+    "other",
+    [{"seeds": [3, 1, 7]}, {"seeds": [1, 3]}, {"seeds": [3]}, {"code": "another commit"}, {"sha256": "others"}],
+    ids=str,
 )
 def test_a_checkpoint_of_other_seeds_code_or_data_is_ignored(one_training, path, steps, other):
     with pytest.raises(OutOfTime):

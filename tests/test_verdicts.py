@@ -33,7 +33,12 @@ AROUND_20 = [19.0, 20.0, 21.0, 20.5, 19.5]  # sem 0.35, t-interval ± 0.98
         (AROUND_20, paper(20.0), "laptop", DIRECTION),
         (AROUND_20, paper(-20.0), "paper", NOT_REPRODUCED),
         ([-5.0, 6.0, 1.0, -2.0], paper(20.0), "paper", "inconclusive (n = 4)"),
-        ([0.3, 0.1 + 0.2], paper(0.3), "paper", "inconclusive (n = 2)"),  # equal by chance: an interval of no width says nothing
+        (
+            [0.3, 0.1 + 0.2],
+            paper(0.3),
+            "paper",
+            "inconclusive (n = 2)",
+        ),  # equal by chance: an interval of no width says nothing
         ([20.0], paper(20.0), "paper", "inconclusive (n = 1)"),
         ([], paper(20.0), "paper", NOT_RUN),
         ([math.nan, math.nan], paper(20.0), "paper", NOT_RUN),

@@ -154,7 +154,9 @@ class _Shelf:
                 about = {name: float(value) for name, value in file.metadata().items()}
                 return Snapshot(epoch, statistics, file.get_tensor("train"), file.get_tensor("test"), **about)
         except (SafetensorError, OSError, ValueError) as error:
-            raise RunError(f"the film in {self.folder} is damaged ({error}). Delete the folder, and it is taken again") from error
+            raise RunError(
+                f"the film in {self.folder} is damaged ({error}). Delete the folder, and it is taken again"
+            ) from error
 
     def _training(self) -> dict:
         """What was written after the last epoch."""

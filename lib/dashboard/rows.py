@@ -18,7 +18,14 @@ PUBLISHED = ("paper", "laptop")  # the scales whose records are published with t
 TABLE, PAPER, BEYOND, UNCOVERED = "table", "claim", "beyond the paper", "not covered"  # kinds of rows
 IN_PART = "reproduced in part"  # of a table, whose numbers are judged one by one
 INCONCLUSIVE = "inconclusive"
-VERDICTS = (verdicts.REPRODUCED, verdicts.DIRECTION, verdicts.NOT_REPRODUCED, INCONCLUSIVE, verdicts.NOT_JUDGED, verdicts.NOT_RUN)
+VERDICTS = (
+    verdicts.REPRODUCED,
+    verdicts.DIRECTION,
+    verdicts.NOT_REPRODUCED,
+    INCONCLUSIVE,
+    verdicts.NOT_JUDGED,
+    verdicts.NOT_RUN,
+)
 OF_THE_PAPER = re.compile(r"(abstract|section|appendix|footnote|tables?|figures?)\b", re.IGNORECASE)
 
 
