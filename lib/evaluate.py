@@ -55,6 +55,9 @@ class Evaluation:
                 raise ValueError(f"{name}={getattr(self, name)!r}; allowed: {', '.join(allowed)}")
         if self.norm != "linf" and (self.kind == "fgsm" or self.block_average):
             raise ValueError(f"norm={self.norm!r}: fgsm and block_average are for linf alone")
+        if min(self.epsilon, self.step_size, self.steps) < 0 or self.restarts < 1 or self.first is not None and self.first < 1:
+            numbers = {name: getattr(self, name) for name in ("epsilon", "steps", "step_size", "restarts", "first")}
+            raise ValueError(f"{numbers}: none may be negative, and restarts and first are at least 1")
         # Equal evaluations are one evaluation: JSON tells 1 from 1.0.
         for name in ("epsilon", "step_size"):
             object.__setattr__(self, name, float(getattr(self, name)))

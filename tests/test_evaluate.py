@@ -456,6 +456,14 @@ def test_unknown_kind_norm_and_space_are_named():
         Evaluation(space="pixels")
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"epsilon": -0.1}, {"steps": -1}, {"step_size": -0.1}, {"restarts": 0}, {"first": 0}, {"first": -5}], ids=str
+)
+def test_numbers_that_make_no_sense_are_refused_before_any_training(wrong):
+    with pytest.raises(ValueError, match=f"'{next(iter(wrong))}': {next(iter(wrong.values()))}.*at least 1"):
+        Evaluation("pgd", **wrong)
+
+
 @pytest.mark.parametrize("wrong", [{"kind": "fgsm"}, {"kind": "bim", "block_average": True}], ids=str)
 def test_what_is_defined_for_linf_alone_is_refused_for_l2(wrong):
     with pytest.raises(ValueError, match="norm='l2'.*linf alone"):
