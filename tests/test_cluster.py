@@ -204,7 +204,9 @@ def test_ctrl_c_ends_a_run_and_its_workers_with_one_sentence(tmp_path):
     command = [sys.executable, "-m", "lib", "run", "table-06-he", "--scheduler", "local:1"]
     pipe, environment = subprocess.PIPE, os.environ | {"BATCHNORM_RUNS": str(tmp_path)}
     options = {"cwd": REPOSITORY, "env": environment, "stdout": pipe, "stderr": subprocess.STDOUT, "text": True}
-    with subprocess.Popen(command, start_new_session=True, **options) as run:
+    # Where the tests themselves run in the background, the signal may be ignored, which a new process would inherit.
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, start_new_session=True, preexec_fn=heard, **options) as run:
         first = run.stdout.readline()
         workers = psutil.Process(run.pid).children(recursive=True)
         os.killpg(run.pid, signal.SIGINT)

@@ -460,7 +460,8 @@ def test_the_headlines_alone_on_the_command_line(chapter):
     assert "headline claims, paper scale" in alone and "beyond it" not in alone and "beyond it" in everything
 
 
-def test_the_quick_scale_is_what_is_finished_here(monkeypatch, chapter):
+def test_the_quick_scale_is_what_is_finished_here(monkeypatch, chapter, tmp_path):
+    monkeypatch.setenv("BATCHNORM_RUNS", str(tmp_path))
     assert not any(row.found["quick"].seeds for row in rows.rows(["quick"]) if row.found)
     trials = EXPERIMENTS["table-06"]("quick")
     made_up = records_of(lambda scale: trials, "quick", accuracy)
