@@ -18,8 +18,8 @@
 
 A prepared folder is `<root>/<name>/{train,test}-{images,labels}.npy`, uint8, images (N, H, W), (N, H, W, 1 or 3) and labels
 (N,). `svhn10k` trains on the first 7,000 digits and tests on the other 3,000; digits of one photograph stand next to each
-other, so that at most one photograph is in both. What was downloaded is compared with its checksum whenever it is loaded. A
-prepared folder is taken as it is, with another order or, of `svhn10k`, another cut: the checksum in a record tells.
+other, so that at most one photograph is in both. What was downloaded is compared with its checksum whenever it is loaded,
+CIFAR-10-C when it is downloaded. A prepared folder is taken as it is, with another order or, of `svhn10k`, another cut: the checksum in a record tells.
 The images of `imagenet` are shuffled once, always alike, and read from their files slice by slice (`sources.ImageFiles`).
 
 The folder that holds the data sets is one setting: the argument `root`, else the environment variable

@@ -33,7 +33,7 @@ class Evaluation:
     it looks at, which changes no output on enlarged images; the equal network for small images is tested (`enlarged.native`).
     `first`: only so many images from the start of the test set, or all for None.
 
-    Raises ValueError for a `kind`, `norm` or `space` that is not allowed.
+    Raises ValueError for settings that are not allowed, or not together.
     """
 
     kind: str = "clean"

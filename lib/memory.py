@@ -13,7 +13,7 @@ def keep_freed() -> None:
 
     By default glibc maps each large array anew and gives it back when it is freed, and the system hands over its pages one by
     one, filled with zeros; that is 5 to 15 % of the time of a training or an attack on a CPU. The most that a process needs at
-    one time stays the same, but it is held until the process ends. Other C libraries are left as they are.
+    one time hardly changes, but it is held until the process ends. Other C libraries are left as they are.
     """
     if platform.libc_ver()[0] == "glibc":
         c_library = ctypes.CDLL(None)

@@ -1,7 +1,7 @@
 """Statistics over seeds and the rules that turn them into verdicts.
 
-The rules were fixed before any run, but for one that was added later: effects that are equal in all seeds, which happens with two
-seeds and few images, are inconclusive, since an interval of no width says nothing.
+The rules were fixed before any run, but for one that was added later: effects that are equal in all seeds, which happens with few
+seeds and coarse measures, are inconclusive, since an interval of no width says nothing.
 
 Three levels: *direction*, the sign of an effect, whose 95 % t-interval excludes zero; *size*, intervals of two standard
 errors around the paper's effect and ours overlap, or ours is within 25 % of the paper's; *number*, a mean within two

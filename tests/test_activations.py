@@ -169,6 +169,9 @@ def test_a_damaged_film_says_what_to_do(runs):
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(RunError, match="is damaged .* Delete the folder"):
         take(norm="none", epochs=0)
+    (path.parent / "training.json").write_text("{")
+    with pytest.raises(RunError, match="is damaged .* Delete the folder"):
+        take(norm="none", epochs=0)
 
 
 def test_a_training_that_diverges_says_so(runs):

@@ -49,7 +49,10 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Film:
-    """`losses`: the mean training loss of epochs 1, 2, … in nats. `provenance` is that of the training."""
+    """`losses`: the mean training loss of epochs 1, 2, … in nats.
+
+    `provenance` is that of the training it was taken from, which may have gone on for longer.
+    """
 
     snapshots: list[Snapshot]
     losses: list[float]
@@ -154,14 +157,21 @@ class _Shelf:
                 about = {name: float(value) for name, value in file.metadata().items()}
                 return Snapshot(epoch, statistics, file.get_tensor("train"), file.get_tensor("test"), **about)
         except (SafetensorError, OSError, ValueError) as error:
-            raise RunError(
-                f"the film in {self.folder} is damaged ({error}). Delete the folder, and it is taken again"
-            ) from error
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> RunError:
+        return RunError(f"the film in {self.folder} is damaged ({error}). Delete the folder, and it is taken again")
 
     def _training(self) -> dict:
         """What was written after the last epoch."""
         path = self.folder / "training.json"
-        return json.loads(path.read_text()) if path.exists() else {"losses": [], "provenance": self.here}
+        if not path.exists():
+            return {"losses": [], "provenance": self.here}
+        try:
+            found = json.loads(path.read_text())
+            return {name: found[name] for name in ("losses", "provenance")}
+        except (OSError, ValueError, KeyError) as error:
+            raise self._damaged(error) from error
 
     def losses(self) -> list[float]:
         return self._training()["losses"]

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from lib.batch_norm.claims import DEEP, LAST, SHOWN, at
-from lib.report import Table, by_scale
+from lib.report import NORMS, Table, by_scale
 
 METRICS = {
     "neighbours, as shown": "neighbours shown",
@@ -21,6 +21,6 @@ def by_layer(results: pd.DataFrame, name: str, caption: str) -> Table:
             title: lambda get, m=metric, a=at(norm, layer): get(m, a) for title, metric in METRICS.items()
         }
         for layer in (1, SHOWN, DEEP, LAST)
-        for norm, words in (("none", "no batch norm"), ("batch", "batch norm"))
+        for norm, words in NORMS.items()
     }
     return by_scale(results, name, caption, rows)

@@ -18,6 +18,7 @@ from lib.report import OUR_STYLE, PAPER_STYLE, Measure, dot, measured
 from lib.verdicts import Estimate
 
 TITLES = ("cost on noise, points of accuracy", "cost under BIM, l-inf, points of accuracy")
+BELOW = {"paper": 0.05, "laptop": 0.25}  # the middle of a row
 STYLES = {"paper": OUR_STYLE, "laptop": OUR_STYLE | {"markerfacecolor": "white", "linestyle": "--"}}
 
 
@@ -86,4 +87,4 @@ def cost_of_batch_norm() -> Figure:
 def _row(axis: Axes, position: int, paper: Reported, ours: dict[str, Estimate]) -> None:
     dot(axis, paper.value, 2 * (paper.error or 0), position - 0.2, PAPER_STYLE)
     for scale, estimate in ours.items():
-        dot(axis, estimate.mean, np.nan_to_num(estimate.half_width), position + 0.2, STYLES[scale])
+        dot(axis, estimate.mean, np.nan_to_num(estimate.half_width), position + BELOW[scale], STYLES[scale])

@@ -35,7 +35,7 @@ def parts(results: pd.DataFrame, name: str, caption: str) -> Table:
     rows = {
         f"{words}, {label}": {title: over(metric, norm, zone=part) for title, metric in metrics.items()}
         for part, words in PARTS.items()
-        for norm, label in (("none", "no batch norm"), ("batch", "batch norm"))
+        for norm, label in report.NORMS.items()
     }
     return by_scale(results, name, caption, rows)
 
