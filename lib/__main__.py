@@ -12,9 +12,10 @@ import click
 import pandas as pd
 import psutil
 
-from lib import checkpoints, cluster, runs, store
+from lib import checkpoints, cluster, experiments, measurements, runs, store
 from lib.errors import UserError
-from lib.experiments import EXPERIMENTS
+from lib.experiments import EXPERIMENTS, MEASURED, planned
+from lib.measurements import Piece
 from lib.status import status as overview
 from lib.trials import SCALES, Trial
 
@@ -56,8 +57,8 @@ class Duration(click.ParamType):
 scale_option = click.option(
     "--scale", type=click.Choice(SCALES), default="quick", show_default=True, help="How much is computed."
 )
-experiment_argument = click.argument("experiment", type=click.Choice(list(EXPERIMENTS)), metavar="EXPERIMENT")
-NAMES = f"Experiments: {', '.join(EXPERIMENTS)}."
+experiment_argument = click.argument("experiment", type=click.Choice(experiments.NAMES), metavar="EXPERIMENT")
+NAMES = f"Experiments: {', '.join(experiments.NAMES)}."
 
 
 @click.group()
@@ -126,15 +127,22 @@ def pdf() -> None:
 )
 def run(experiment, scale, seeds, device, data_root, scheduler, budget) -> None:
     """Train and evaluate what is missing of an experiment. Stop it whenever you like: it goes on where it was."""
-    trials = EXPERIMENTS[experiment](scale, seeds)
+    trials = planned(experiment, scale, seeds)
     if not trials:
-        others = ", ".join(other for other in SCALES if EXPERIMENTS[experiment](other))
+        others = ", ".join(other for other in SCALES if planned(experiment, other))
         raise click.UsageError(f"{experiment} has no trials at the {scale} scale; it has some at: {others}")
     cluster.check(scheduler)
+    if scheduler and experiment not in EXPERIMENTS:
+        raise click.UsageError(f"{experiment} is measured in this process; leave --scheduler out")
     if budget is not None:
         budget -= time.time() - psutil.Process().create_time()  # the imports took their share
     try:
-        runs.run(trials, device=device, data_root=data_root, scheduler=scheduler, budget=budget)
+        if experiment in EXPERIMENTS:
+            runs.run(trials, device=device, data_root=data_root, scheduler=scheduler, budget=budget)
+        else:
+            if data_root:
+                os.environ["BATCHNORM_DATA"] = data_root  # where measurements look
+            measurements.run(MEASURED[scale][experiment], seeds, device, budget)
     except KeyboardInterrupt:
         stopped("Ctrl-C", trials, 130)
     except checkpoints.OutOfTime:
@@ -144,7 +152,7 @@ def run(experiment, scale, seeds, device, data_root, scheduler, budget) -> None:
     click.echo(f"All {len(trials)} trials of {experiment} at the {scale} scale are in {store.runs_root()}")
 
 
-def stopped(why: str, trials: list[Trial], exit_status: int) -> NoReturn:
+def stopped(why: str, trials: list[Trial] | list[Piece], exit_status: int) -> NoReturn:
     """Leave before all is done: say what is."""
     folder = store.runs_root()
     done = sum(store.finished(trial, folder) is not None for trial in trials)
@@ -183,7 +191,7 @@ def claims(scale: str | None, headlines: bool) -> None:
 @click.option("--scale", type=click.Choice(["laptop", "paper"]), required=True, help="The quick scale is never published.")
 def publish(experiment: str, scale: str) -> None:
     """Copy the finished records of an experiment to book/records, where every build of the book shows them."""
-    path, done, missing = store.publish(experiment, scale)
+    path, done, missing = experiments.publish(experiment, scale)
     click.echo(f"{done} trials in {path}" + (f", {missing} not run yet" if missing else ""))
 
 

@@ -1,6 +1,7 @@
 """Long trainings that survive: the state of one in a single file, and a limit on the time that may be used."""
 
 import json
+import math
 import time
 import warnings
 from collections.abc import Callable
@@ -29,7 +30,7 @@ class Budget:
 
     RESERVE = 3.0  # seconds to write a checkpoint and to leave
 
-    def __init__(self, end: float):
+    def __init__(self, end: float = math.inf):
         self.end = end - self.RESERVE
         self.restart()
 

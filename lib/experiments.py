@@ -1,13 +1,22 @@
-"""Every experiment of the book by its name: the function that lists its trials at a scale."""
+"""Every experiment of the book by its name: what it consists of, and its records published with the book."""
 
+import json
+from pathlib import Path
+
+from lib import store
+from lib.activations import experiments as activations
+from lib.batch_norm import experiments as batch_norm
 from lib.common_corruptions import experiments as common_corruptions
 from lib.depth import experiments as depth
 from lib.empirical_results import experiments as empirical_results
 from lib.fixup import experiments as fixup
 from lib.imagenet import experiments as imagenet
 from lib.input_dimension import experiments as input_dimension
+from lib.measurements import Measurement, Piece
+from lib.spheres import experiments as spheres
+from lib.trials import SCALES, Seeds, Trial
 
-EXPERIMENTS = {
+EXPERIMENTS = {  # those of trials: the function that lists them at a scale
     **empirical_results.EXPERIMENTS,
     **fixup.EXPERIMENTS,
     **imagenet.EXPERIMENTS,
@@ -15,11 +24,47 @@ EXPERIMENTS = {
     **input_dimension.EXPERIMENTS,
     **common_corruptions.EXPERIMENTS,
 }
-MEASURED = {  # those without trials, and their chapters
-    "figure-01": "01-batch-norm",
-    "gradient-growth": "01-batch-norm",
-    "figure-06": "07-spheres",
-    "figure-07": "08-activations",
-    "figure-07-early": "08-activations",
-    "figure-07-initial": "08-activations",
+MEASURED: dict[str, dict[str, Measurement]] = {  # those that measure something else, by scale
+    scale: {
+        measurement.name: measurement
+        for chapter in (batch_norm, spheres, activations)
+        for measurement in chapter.experiments(scale)
+    }
+    for scale in SCALES
 }
+NAMES = (*EXPERIMENTS, *MEASURED["paper"])
+
+
+def planned(experiment: str, scale: str, seeds: Seeds | None = None) -> list[Trial] | list[Piece]:
+    """What the experiment consists of: as many seeds as the scale has, or these. Empty where the scale has none of it."""
+    if experiment in EXPERIMENTS:
+        return EXPERIMENTS[experiment](scale, seeds)
+    return MEASURED[scale][experiment].pieces(seeds)
+
+
+def publish(experiment: str, scale: str, folder: str | Path | None = None) -> tuple[Path, int, int]:
+    """Write the finished records of an experiment to `book/records/<scale>/<experiment>.jsonl`, one a line.
+
+    `folder` is the run store, as in `store.runs_root`. Those of seeds beyond the scale's own too. Records published before,
+    perhaps from another machine, stay unless they are in the store.
+    Returns the path, how many records are published and how many are missing. Raises RunError when there is none.
+    """
+    folder, own = store.runs_root(folder), [each.settings for each in planned(experiment, scale)]
+    kinds = list(dict.fromkeys(map(store.kind, own)))
+    records = {store.key(record["trial"]): record for record in store.published(experiment, scale)}
+    for path in folder.glob("*.json"):
+        if record := store.read_record(path):
+            records[store.key(record["trial"])] = {"experiment": experiment, "scale": scale} | record
+    # Those whose settings the experiment does not have, or no longer, are not of it.
+    chosen = {name: record for name, record in records.items() if store.kind(record["trial"]) in kinds}
+    if not chosen:
+        raise store.RunError(f"nothing of {experiment} at the {scale} scale is finished in {folder}; run it first")
+    seed_and_kind = {name: (record["seed"], kinds.index(store.kind(record["trial"]))) for name, record in chosen.items()}
+    order = dict.fromkeys([*map(store.key, own), *sorted(chosen, key=seed_and_kind.get)])
+    path, missing = store.PUBLISHED / scale / f"{experiment}.jsonl", sum(store.key(settings) not in chosen for settings in own)
+    lines = [json.dumps(chosen[name]) + "\n" for name in order if name in chosen]
+    store.write_in_one_piece(path, "".join(lines).encode())
+    if experiment not in EXPERIMENTS:
+        measurement = MEASURED[scale][experiment]
+        measurement.pictures(measurement)
+    return path, len(lines), missing

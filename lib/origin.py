@@ -6,8 +6,6 @@ from html import escape
 
 import pandas as pd
 
-from lib.experiments import EXPERIMENTS, MEASURED
-
 COLUMNS = ("device", "precision", "commit", "threads", "torch", "seconds", "data", "record")
 DIGITS = 12  # of a commit or checksum that are shown
 
@@ -31,9 +29,7 @@ def of_record(record: dict) -> dict:
 
 def command(experiment: str, scale: str, seeds: str = "") -> str:
     """What to type, at the top of the repository, to compute an experiment once more."""
-    if experiment in EXPERIMENTS:
-        return f".venv/bin/python -m lib run {experiment} --scale {scale}" + (f" --seeds {seeds}" if seeds else "")
-    return f".venv/bin/papermill book/{MEASURED[experiment]}.ipynb out.ipynb --cwd book -p scale {scale}"
+    return f".venv/bin/python -m lib run {experiment} --scale {scale}" + (f" --seeds {seeds}" if seeds else "")
 
 
 def table(results: pd.DataFrame) -> pd.DataFrame:
@@ -41,9 +37,7 @@ def table(results: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (scale, experiment), found in results.groupby(["scale", "experiment"], sort=False):
         seeds = _ranges(found["seed"])
-        row = {"scale": scale, "experiment": experiment}
-        if experiment in EXPERIMENTS or experiment in MEASURED:
-            row["command"] = command(experiment, scale, seeds)
+        row = {"scale": scale, "experiment": experiment, "command": command(experiment, scale, seeds)}
         row |= {"commit": ", ".join(map(_short, _all(found, "commit"))), "seeds": seeds}
         row |= {name: ", ".join(map(str, _all(found, name))) for name in ("device", "threads", "precision", "torch")}
         if _all(found, "seconds"):

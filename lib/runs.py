@@ -114,7 +114,7 @@ def network(
 
     Raises DataError or RunError with what to do.
     """
-    place = Place(data_root, resolve_device(device), runs_root(store), Budget(math.inf))
+    place = Place(data_root, resolve_device(device), runs_root(store), Budget())
     return _trained([trial], place.own(trial), place)[0].network.eval()
 
 

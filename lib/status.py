@@ -6,7 +6,9 @@ from statistics import mean
 
 import pandas as pd
 
-from lib.experiments import EXPERIMENTS
+from lib import origin
+from lib.experiments import NAMES, planned
+from lib.measurements import Piece
 from lib.provenance import device_name
 from lib.runs import resolve_device
 from lib.store import finished, key, kind, published, runs_root
@@ -16,18 +18,18 @@ from lib.trials import SCALES, Trial
 def status(store: str | Path | None = None) -> pd.DataFrame:
     """One row for each experiment and scale: how many trials there are, finished, published and missing, and the time left.
 
-    `time left` is that on this machine, one trial after another, as far as its finished records tell. Raises RunError
-    where published records are damaged.
+    Of an experiment that measures something else, a trial is one seed with some settings. `time left` is that on this machine,
+    one trial after another, as far as its finished records tell. Raises RunError where published records are damaged.
     """
     device, rows = device_name(resolve_device()), []
-    for experiment, trials_of in EXPERIMENTS.items():
+    for experiment in NAMES:
         for scale in SCALES:
-            trials, folder = trials_of(scale), runs_root(store)
-            records = {trial: record for trial in trials if (record := finished(trial, folder))}
+            trials, folder = planned(experiment, scale), runs_root(store)
+            records = {trial.id: record for trial in trials if (record := finished(trial, folder))}
             shown = published(experiment, scale)
             known = {key(record["trial"]) for record in shown}
             unpublished = [trial for trial in trials if key(trial.settings) not in known]
-            missing = [trial for trial in unpublished if trial not in records]
+            missing = [trial for trial in unpublished if trial.id not in records]
             here = [r for r in (*records.values(), *shown) if r["provenance"]["device"] == device]
             rows.append(
                 {
@@ -43,12 +45,11 @@ def status(store: str | Path | None = None) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _seconds(missing: list[Trial], records: list[dict]) -> float | None:
+def _seconds(missing: list[Trial] | list[Piece], records: list[dict]) -> float | None:
     """Expected seconds of the missing trials: each as its like took, or else as all did; None where nothing was run."""
     taken: dict[str, list[float]] = {}
     for record in records:
-        seconds = record["provenance"]["train_seconds"] + record["provenance"]["evaluate_seconds"]
-        taken.setdefault(kind(record["trial"]), []).append(seconds)
+        taken.setdefault(kind(record["trial"]), []).append(origin.of_record(record)["seconds"])
     if missing and not taken:
         return None
     overall = mean(s for seconds in taken.values() for s in seconds) if taken else 0.0

@@ -1,4 +1,4 @@
-"""The run store: one JSON record a trial, and the records published with the book.
+"""The run store: one JSON record a trial, or piece of a measurement, and the records published with the book.
 
 The folder of the records is one setting: the argument `store`, else the environment variable `BATCHNORM_RUNS`, else
 `.runs` in the repository.
@@ -12,7 +12,6 @@ import warnings
 from pathlib import Path
 
 from lib.errors import UserError
-from lib.experiments import EXPERIMENTS
 from lib.files import in_one_piece
 from lib.trials import Trial
 
@@ -86,30 +85,6 @@ def read_record(path: Path, trial: Trial | None = None) -> dict | None:
 
 def _checksum(record: dict) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
-
-
-def publish(experiment: str, scale: str, store: str | Path | None = None) -> tuple[Path, int, int]:
-    """Write the finished records of an experiment to `book/records/<scale>/<experiment>.jsonl`, one trial a line.
-
-    Those of seeds beyond the scale's own too. Trials published before, perhaps from another machine, stay unless they are in
-    the store.
-    Returns the path, how many trials are published and how many are missing. Raises RunError when none is finished.
-    """
-    folder, own = runs_root(store), [trial.settings for trial in EXPERIMENTS[experiment](scale)]
-    kinds = {kind(settings) for settings in own}
-    records = {key(record["trial"]): record for record in published(experiment, scale)}
-    for path in folder.glob("*.json"):
-        if record := read_record(path):
-            records[key(record["trial"])] = {"experiment": experiment, "scale": scale} | record
-    # Those whose settings the experiment does not have, or no longer, are not of it.
-    chosen = {name: record for name, record in records.items() if kind(record["trial"]) in kinds}
-    if not chosen:
-        raise RunError(f"no trial of {experiment} at the {scale} scale is finished in {folder}; run it first")
-    order = dict.fromkeys([*map(key, own), *sorted(chosen, key=lambda name: chosen[name]["seed"])])
-    path, missing = PUBLISHED / scale / f"{experiment}.jsonl", sum(key(settings) not in chosen for settings in own)
-    lines = [json.dumps(chosen[name]) + "\n" for name in order if name in chosen]
-    write_in_one_piece(path, "".join(lines).encode())
-    return path, len(lines), missing
 
 
 def key(settings: dict) -> str:

@@ -138,9 +138,14 @@ def check_scale(scale: str) -> None:
         raise ValueError(f"unknown scale {scale!r}; allowed: {', '.join(SCALES)}")
 
 
-def over_seeds(trials: list[Trial], seeds: Seeds) -> list[Trial]:
-    """Each trial with the seeds 0, 1, …, seeds - 1, or with each of these seeds. Raises ValueError for none."""
+def chosen_seeds(seeds: Seeds) -> Sequence[int]:
+    """The seeds 0, 1, …, seeds - 1, or these. Raises ValueError for none."""
     chosen = range(seeds) if isinstance(seeds, int) else seeds
     if not chosen:
         raise ValueError(f"seeds={seeds}; at least 1 is needed, 2 for an interval")
-    return [replace(trial, seed=seed) for trial in trials for seed in chosen]
+    return chosen
+
+
+def over_seeds(trials: list[Trial], seeds: Seeds) -> list[Trial]:
+    """Each trial with each of the seeds. Raises ValueError for none."""
+    return [replace(trial, seed=seed) for trial in trials for seed in chosen_seeds(seeds)]

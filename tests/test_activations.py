@@ -6,20 +6,21 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from browser import browser, page, watched  # noqa: F401
-from click.testing import CliRunner
 from common import plain_fit
 from scipy.special import expit
 from torch import nn
 
 from lib import claims as judging
 from lib import data, measurements, models, report, store, train
-from lib.activations import __main__ as command
+from lib import experiments as registry
 from lib.activations import claims, experiments, figures, film, frames, geometry, tables
 from lib.activations.animation import COLOURS, Animation
 from lib.activations.parameters import Activations
+from lib.checkpoints import Budget, OutOfTime
 from lib.parameters import ParameterError, validate
 from lib.store import RunError
 from lib.verdicts import DIRECTION, NOT_REPRODUCED, Estimate
@@ -151,7 +152,7 @@ def test_a_film_that_is_read_later_comes_from_where_it_was_trained(runs, monkeyp
     monkeypatch.setattr(film, "provenance", lambda device: {"commit": "of the reader"})
     assert first.provenance["data"] == {"mnist-5k": digits[0].sha256} and first.provenance["seconds"] > 0
     assert take(norm="none", epochs=1).provenance == first.provenance
-    (found,) = geometry.measure("mnist-5k", [3], CPU, norm="none", epochs=1, **SETTINGS)
+    (found,) = geometry.measure("mnist-5k", [3], CPU, Budget(), norm="none", epochs=1, **SETTINGS)
     assert found["provenance"] == first.provenance
     assert take(norm="batch", epochs=1).provenance["commit"] == "of the reader"
 
@@ -251,17 +252,20 @@ def made_film(epochs, accuracy=95.0):
 
 def test_metrics_say_which_snapshot_is_which():
     labels = clusters()[1]
-    found = geometry.metrics(made_film(22), labels, labels[:100])
+    found = geometry.metrics(made_film(22), labels, labels[:100], Budget())
     assert found["moment"][:3] == [geometry.INITIAL, geometry.UNTRAINED, ""]
     assert {found["epoch"][i]: moment for i, moment in enumerate(found["moment"]) if moment and i > 1} == {
         20: "middle",
         22: "end",
     }
     assert math.isnan(found["loss"][0]) and found["loss"][2:4] == [2.0, 1.0]
-    assert found["learned"] == 100 and geometry.metrics(made_film(2, accuracy=19.9), labels, labels[:100])["learned"] == 0
+    assert (
+        found["learned"] == 100
+        and geometry.metrics(made_film(2, accuracy=19.9), labels, labels[:100], Budget())["learned"] == 0
+    )
     assert found["late jump"] == pytest.approx(np.diff(found["neighbours"][2:]).max())
     assert len({len(value) for value in found.values() if isinstance(value, list)}) == 1
-    untrained = geometry.metrics(made_film(0), labels, labels[:100])
+    untrained = geometry.metrics(made_film(0), labels, labels[:100], Budget())
     assert untrained["moment"] == [geometry.INITIAL, geometry.UNTRAINED] and math.isnan(untrained["learned"])
 
 
@@ -269,7 +273,7 @@ def test_silent_and_outside_are_shares_of_the_training_images():
     points = torch.tensor([[-1.0, -1.0], [0.0, -2.0], [1.0, -1.0], [11.0, 0.0]]).repeat(10, 1)
     labels = np.arange(10).repeat(4)
     seen = film.Film([film.Snapshot(0, film.RUNNING, points, points, 10.0, 10.0)], [], {})
-    found = geometry.metrics(seen, labels, labels)
+    found = geometry.metrics(seen, labels, labels, Budget())
     assert found["silent"] == [50.0] and found["outside"] == [25.0]
 
 
@@ -344,19 +348,14 @@ def record(experiment, norm, seed, scale="paper", learned=100.0, **better):
     about = {"device": "a CPU, 2 cores", "precision": "fp32"}
     settings = {"dataset": "mnist", "norm": norm, "epochs": epochs[-1], "hidden": "392-196-2-49"}
     metrics |= {"learned": learned if epochs[-1] else None}
-    return {
-        "experiment": experiment,
-        "scale": scale,
-        "settings": settings,
-        "seed": seed,
-        "metrics": metrics,
-        "provenance": about,
-    }
+    return {"trial": {"settings": settings}, "seed": seed, "metrics": metrics, "provenance": about}
 
 
 def made_up(**better):
-    every = itertools.product((experiments.FIGURE, experiments.EARLY, experiments.INITIAL), ("none", "batch"), range(4))
-    return measurements.frame([record(*which, **better) for which in every])
+    every = list(itertools.product(("none", "batch"), range(4)))
+    names = (experiments.FIGURE, experiments.EARLY, experiments.INITIAL)
+    found = [measurements.frame([record(name, *which, **better) for which in every], "paper", name) for name in names]
+    return pd.concat(found, ignore_index=True)
 
 
 ALL = claims.INITIALLY + claims.SUDDENNESS + claims.IN_THE_MIDDLE + claims.AT_THE_END
@@ -391,7 +390,7 @@ def test_networks_that_have_not_learned_are_left_out_of_what_training_led_to():
     stuck = [
         record(experiments.FIGURE, norm, seed, learned=100.0 * (seed > 0)) for norm in ("none", "batch") for seed in range(4)
     ]
-    results = measurements.frame(stuck)
+    results = measurements.frame(stuck, "paper", experiments.FIGURE)
     measure = claims.once_learned("distance", "none", experiments.FIGURE)
     assert list(report.measured(measure, results, "paper").index) == [1, 2, 3]
     assert Estimate.of(report.measured(claims.AT_THE_END[0].measure, results, "paper")).n == 3
@@ -405,13 +404,17 @@ def test_a_table_of_claims_shows_them_all():
 # --- Pictures --------------------------------------------------------------------------------------------------------------
 
 
+def figure():
+    return experiments.experiments("quick")[0]
+
+
 @pytest.fixture(scope="module")
 def pictures(tiny):
-    return frames.frames("quick")
+    return frames.frames(figure())
 
 
 def test_points_of_frames_are_those_of_the_film(pictures):
-    (arm, *_) = experiments.experiments("quick")[0].arms
+    (arm, *_) = figure().arms
     seen = film.film("mnist-5k", frames.SEED, CPU, **arm).snapshots[-1].train.numpy()
     labels = data.load("mnist-5k", "train").labels.numpy()
     chosen = np.sort(np.concatenate([np.flatnonzero(labels == label)[: frames.EACH] for label in range(10)]))
@@ -432,19 +435,19 @@ def test_a_cell_has_the_class_most_frequent_in_it():
 
 
 def test_frames_are_published_and_read_again(pictures):
-    frames.publish("quick")
-    read = frames.Frames.read(frames.path("quick"))
+    frames.publish(figure())
+    read = frames.Frames.read(frames.path(figure(), "quick"))
     assert all(np.array_equal(value, getattr(pictures, name)) for name, value in read.__dict__.items())
-    frames.path("quick").write_bytes(frames.path("quick").read_bytes()[:-100])
+    frames.path(figure(), "quick").write_bytes(frames.path(figure(), "quick").read_bytes()[:-100])
     with pytest.raises(RunError, match="git checkout"):
-        frames.Frames.read(frames.path("quick"))
+        frames.Frames.read(frames.path(figure(), "quick"))
 
 
 def test_the_largest_scale_that_has_frames_is_shown(pictures):
-    assert frames.at_the_largest_scale("quick")[0] == "quick"
-    store.write_in_one_piece(frames.path("paper"), pictures.bytes())
-    assert frames.at_the_largest_scale("quick")[0] == "paper"
-    frames.path("paper").unlink()
+    assert frames.at_the_largest_scale(figure())[0] == "quick"
+    store.write_in_one_piece(frames.path(figure(), "paper"), pictures.bytes())
+    assert frames.at_the_largest_scale(figure())[0] == "paper"
+    frames.path(figure(), "paper").unlink()
 
 
 def test_pictures_show_both_networks_at_three_moments(pictures, tiny):
@@ -545,21 +548,42 @@ def test_the_film_fits_a_phone_and_follows_the_theme(browser, animated):
         assert page.locator("canvas").first.screenshot() != light
 
 
-# --- Command and parameters ------------------------------------------------------------------------------------------------
+# --- Publishing, budget and parameters ---------------------------------------------------------------------------------------
 
 
-def test_the_command_publishes_records_and_frames(tiny, monkeypatch):
-    monkeypatch.setattr(command, "experiments", lambda scale: experiments.experiments("quick"))
-    monkeypatch.setattr(frames, "experiments", lambda scale: experiments.experiments("quick"))
-    outcome = CliRunner().invoke(command.main, ["--seeds", "2"], catch_exceptions=False)
-    assert outcome.exit_code == 0
-    published = {name: store.published(name, "quick") for name in (experiments.FIGURE, experiments.EARLY, experiments.INITIAL)}
-    assert {name: len(found) for name, found in published.items()} == {
-        "figure-07": 4,
-        "figure-07-early": 4,
-        "figure-07-initial": 4,
-    }
-    assert frames.path("paper").exists()
+@pytest.fixture
+def registered(tiny, monkeypatch):
+    """The small figure by its name, as the command line finds it."""
+    small = {measurement.name: measurement for measurement in experiments.experiments("quick")}
+    monkeypatch.setitem(registry.MEASURED, "quick", small)
+
+
+def test_frames_are_published_with_the_records(registered):
+    for name in (experiments.FIGURE, experiments.EARLY, experiments.INITIAL):
+        path, done, missing = registry.publish(name, "quick")
+        assert path.is_file() and (done, missing) == (len(registry.planned(name, "quick")), 0)
+    assert frames.path(figure(), "quick").is_file()
+
+
+def test_frames_that_another_machine_published_stay(registered, tmp_path, monkeypatch):
+    registry.publish(experiments.FIGURE, "quick")
+    path = frames.path(figure(), "quick")
+    path.write_bytes(b"theirs")
+    monkeypatch.setenv("BATCHNORM_RUNS", str(tmp_path))
+    registry.publish(experiments.FIGURE, "quick")
+    assert path.read_bytes() == b"theirs" and not list(tmp_path.iterdir())
+    path.unlink()
+
+
+def test_a_film_stops_in_time_and_goes_on(monkeypatch, tmp_path):
+    whole = take(norm="batch", epochs=2)
+    monkeypatch.setenv("BATCHNORM_RUNS", str(tmp_path))
+    with pytest.raises(OutOfTime):
+        take(Budget(0), norm="batch", epochs=2)
+    assert list(tmp_path.rglob("checkpoint.safetensors"))
+    resumed = take(norm="batch", epochs=2)
+    assert resumed.losses == whole.losses
+    assert all(torch.equal(one.train, other.train) for one, other in zip(whole.snapshots, resumed.snapshots, strict=True))
 
 
 def test_parameters_are_scale_seeds_and_device():

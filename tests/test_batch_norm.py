@@ -302,7 +302,7 @@ def test_the_books_records_are_what_this_code_measures():
 
 def test_what_the_text_says_without_a_rule_is_so_in_the_records():
     """Of the distance correlation at deep layers, and of the growth of nonlocality."""
-    results = experiments.frame(store.published(experiments.CIRCLES, "paper"))
+    results = experiments.frame(store.published(experiments.CIRCLES, "paper"), "paper", experiments.CIRCLES)
     deeper = range(20, claims.LAST + 1)
     found = [
         verdicts.Estimate.of(report.measured(claims.without_minus_with("distance correlation", layer), results, "paper"))
@@ -323,7 +323,7 @@ CLAIMS = {name: getattr(claims, name) for name in ("MIXING", "STRETCHED", "WHERE
 def made_up(scale: str, accuracy, growth=lambda activation, size: float(theory.gradient_growth(size, activation))):
     """Records of four seeds: every metric of the circles is accuracy(norm, layer) plus a little for the seed and norm."""
     metrics = [name for name in circles.measure(0) if name not in ("norm", "layer")]
-    records = []
+    frames = []
     for seed in range(4):
         arms = [(norm, layer) for norm in circles.NORMS for layer in circles.LAYERS]
         of_seed = {arm: 0.1 * seed * (1 + (arm[0] == "batch")) * (arm[1] + 1) / 32 for arm in arms}
@@ -339,9 +339,9 @@ def made_up(scale: str, accuracy, growth=lambda activation, size: float(theory.g
         }
         for name, found in both.items():
             about = {"device": "a CPU, 2 cores", "precision": "fp64"}
-            record = {"experiment": name, "scale": scale, "seed": seed, "metrics": found, "provenance": about}
-            records.append(record | {"settings": {"dataset": "made up"}})
-    return experiments.frame(records)
+            record = {"trial": {"settings": {"dataset": "made up"}}, "seed": seed, "metrics": found, "provenance": about}
+            frames.append(experiments.frame([record], scale, name))
+    return pd.concat(frames, ignore_index=True)
 
 
 def verdicts_of(name, results):

@@ -1,5 +1,6 @@
 """The command line: what is typed is checked, and a sweep can be run, watched and published without a notebook."""
 
+import os
 import subprocess
 import sys
 
@@ -18,7 +19,7 @@ TRIAL = Trial("mnist-5k", 28, (Evaluation(),), epochs=1, batch_size=1000)
 def command(monkeypatch, tmp_path):
     """Runs a command with one experiment of three small trials, in a store of its own."""
     table = lambda scale, seeds=None: over_seeds([TRIAL], seeds or 3)  # noqa: E731
-    monkeypatch.setattr(status, "EXPERIMENTS", {"table-11": table})
+    monkeypatch.setattr(status, "NAMES", ["table-11", "figure-01"])
     monkeypatch.setitem(experiments.EXPERIMENTS, "table-11", table)
     monkeypatch.setenv("BATCHNORM_RUNS", str(tmp_path / "runs"))
     monkeypatch.setattr(store, "PUBLISHED", tmp_path / "published")
@@ -62,6 +63,17 @@ def test_a_sweep_is_run_watched_and_published(command):
     assert found[2:6] == ["3", "2", "0", "1"] and found[6] != "unknown"
     assert "2 trials" in command("publish", "table-11", "--scale", "laptop").output
     assert row(command("status"), "laptop")[2:6] == ["3", "2", "2", "1"]
+
+
+def test_what_is_no_table_of_trained_networks_is_run_watched_and_published_alike(command):
+    assert command("run", "figure-01", "--scale", "laptop", "--seeds", "0,2").exit_code == 0
+    found = [line.split() for line in command("status").output.splitlines() if "figure-01 laptop" in line]
+    assert found[0][2:6] == ["50", "2", "0", "48"] and found[0][6] != "unknown"
+    assert "2 trials" in command("publish", "figure-01", "--scale", "laptop").output
+    late = command("run", "figure-01", "--scale", "laptop", "--budget", "1s")
+    assert late.exit_code == os.EX_TEMPFAIL and "2 of 50 trials are finished" in late.output
+    elsewhere = command("run", "figure-01", "--scheduler", "local:2")
+    assert elsewhere.exit_code == 2 and "leave --scheduler out" in elsewhere.output
 
 
 @pytest.mark.parametrize("scale", ["quick", "laptop", "paper"])

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 import torch
 
-from lib import measurements, store
-from lib.measurements import Measurement, collect, frame, one_by_one, publish, run
+from lib import experiments, measurements, store
+from lib.checkpoints import OutOfTime
+from lib.measurements import Measurement, collect, frame, one_by_one, run
 
 
 @pytest.fixture(autouse=True)
@@ -28,10 +29,11 @@ class Counting:
     def __init__(self, fails_at=None):
         self.calls, self.fails_at = [], fails_at
 
-    def measure(self, seeds, device, norm, depth=1):
+    def measure(self, seeds, device, budget, norm, depth=1):
         if len(self.calls) == self.fails_at:
             raise KeyboardInterrupt
         assert isinstance(device, torch.device)
+        budget.check()
         self.calls.append((norm, seeds))
         return [{"epoch": [1, 2], "loss": [seed / 3, math.nan], "final": float(seed)} for seed in seeds]
 
@@ -43,8 +45,8 @@ class Counting:
 def test_every_arm_and_seed_has_a_record():
     counting = Counting()
     records = run(counting.at())
-    assert counting.calls == [("batch", [0, 1]), ("batch", [2]), ("none", [0, 1]), ("none", [2])]
-    assert [(record["settings"], record["seed"]) for record in records] == [
+    assert counting.calls == [("batch", [0, 1]), ("none", [0, 1]), ("batch", [2]), ("none", [2])]
+    assert [(record["trial"]["settings"], record["seed"]) for record in records] == [
         ({"dataset": "nothing"} | arm, seed) for arm in counting.at().arms for seed in range(3)
     ]
     assert records[1]["metrics"] == {"epoch": [1, 2], "loss": [0.33333, None], "final": 1.0}
@@ -65,7 +67,28 @@ def test_a_run_that_is_stopped_goes_on_where_it_was():
     with pytest.raises(KeyboardInterrupt):
         run(stopped.at())
     assert len(run(resumed.at())) == 6
-    assert resumed.calls == [("none", [0, 1]), ("none", [2])]
+    assert resumed.calls == [("batch", [2]), ("none", [2])]
+
+
+def test_seeds_may_be_chosen():
+    counting = Counting()
+    assert [record["seed"] for record in run(counting.at(), [1, 9])] == [1, 9, 1, 9]
+    assert counting.calls == [("batch", [1, 9]), ("none", [1, 9])]
+    with pytest.raises(ValueError, match="at least 1"):
+        run(counting.at(), [])
+
+
+def test_a_run_stops_in_time_and_goes_on():
+    counting = Counting()
+    with pytest.raises(OutOfTime):
+        run(counting.at(), budget=0.0)
+    assert counting.calls == [] and len(run(counting.at(), budget=3600.0)) == 6
+
+
+def test_what_is_measured_on_the_cpu_says_so(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    (record, *_) = run(replace(Counting().at(), on_cpu=True))
+    assert "core" in record["provenance"]["device"]
 
 
 def test_a_folder_that_cannot_be_written_is_noticed_before_anything_is_measured(folders, monkeypatch):
@@ -79,7 +102,7 @@ def test_a_folder_that_cannot_be_written_is_noticed_before_anything_is_measured(
         run(counting.at())
     assert counting.calls == []
     run(counting.at())
-    assert {path.suffix for path in (folders / "runs" / "measurements").iterdir()} == {".json"}
+    assert {path.suffix for path in (folders / "runs").iterdir()} == {".json"}
 
 
 @pytest.mark.parametrize("change", [{"name": "other"}, {"dataset": "other"}, {"arms": ({"norm": "batch", "depth": 2},)}])
@@ -92,7 +115,7 @@ def test_other_settings_are_another_measurement(change):
 
 def test_a_damaged_record_is_reported_and_measured_again(folders):
     run(Counting().at())
-    path = sorted((folders / "runs" / "measurements").iterdir())[0]
+    path = sorted((folders / "runs").iterdir())[0]
     path.write_text(path.read_text().replace("0.33333", "0.44444").replace('"final": ', '"final": 1'))
     again = Counting()
     with pytest.warns(UserWarning, match="damaged"):
@@ -100,32 +123,58 @@ def test_a_damaged_record_is_reported_and_measured_again(folders):
     assert len(again.calls) == 1
 
 
-def test_published_records_come_back_as_they_were_measured(folders):
+@pytest.fixture
+def made_up(monkeypatch):
+    """A measurement with a name that experiments are found by, at the paper's scale."""
     measurement = Counting().at("paper")
-    publish(measurement)
-    lines = (folders / "records" / "paper" / "made-up.jsonl").read_text().splitlines()
-    assert [json.loads(line) for line in lines] == run(measurement)
-    pd.testing.assert_frame_equal(frame(store.published("made-up", "paper")), frame(run(measurement)))
+    monkeypatch.setitem(experiments.MEASURED["paper"], measurement.name, measurement)
+    return measurement
+
+
+def test_published_records_come_back_as_they_were_measured(folders, made_up):
+    records = run(made_up)
+    path = folders / "records" / "paper" / "made-up.jsonl"
+    assert experiments.publish("made-up", "paper") == (path, 6, 0)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert lines == [{"experiment": "made-up", "scale": "paper"} | record for record in records]
+    read, measured = (frame(each, "paper", "made-up") for each in (store.published("made-up", "paper"), records))
+    pd.testing.assert_frame_equal(read.drop(columns="record"), measured.drop(columns="record"))
+
+
+def test_publishing_measures_nothing_and_keeps_what_is_published(folders, made_up, monkeypatch):
+    with pytest.raises(store.RunError, match="run it first"):
+        experiments.publish("made-up", "paper")
+    run(made_up, [0, 5])
+    assert experiments.publish("made-up", "paper")[1:] == (4, 4)
+    monkeypatch.setenv("BATCHNORM_RUNS", str(folders / "elsewhere"))
+    run(made_up, [1])
+    assert experiments.publish("made-up", "paper")[1:] == (6, 2)
+    assert [(r["trial"]["settings"]["norm"], r["seed"]) for r in store.published("made-up", "paper")] == [
+        ("batch", 0),
+        ("batch", 1),
+        ("none", 0),
+        ("none", 1),
+        ("batch", 5),
+        ("none", 5),
+    ]
 
 
 def test_a_frame_has_a_row_for_each_row_of_the_metrics_and_what_reports_need():
-    found = frame(run(Counting().at()))
+    found = frame(run(Counting().at()), "quick", "made-up")
     assert len(found) == 12
     row = found[(found["seed"] == 2) & (found["norm"] == "none") & (found["epoch"] == 2)]
     assert row["final"].item() == 2 and row["loss"].isna().all() and row["depth"].item() == 2
     assert {"scale", "experiment", "dataset", "test_set", "width", "epochs", "diverged_at", "device", "precision"} <= set(found)
-    single = Measurement("one-row", "quick", lambda seeds, device: [{"accuracy": 90.0} for _ in seeds], "nothing", "fp64", 2)
-    assert frame(run(single))["accuracy"].tolist() == [90, 90]
-    assert frame([]).empty
+    single = Measurement("one-row", "quick", one_by_one(lambda seed: pd.DataFrame({"accuracy": [90.0]})), "nothing", "fp64", 2)
+    assert frame(run(single), "quick", "one-row")["accuracy"].tolist() == [90, 90]
+    assert frame([], "quick", "one-row").empty
 
 
-def test_the_scale_at_hand_is_measured_and_the_others_are_read():
-    publish(replace(Counting().at("paper"), seeds=2))
+def test_the_scale_at_hand_is_measured_and_the_others_are_read(made_up):
+    run(made_up, 2)
+    experiments.publish("made-up", "paper")
     results = collect(lambda scale: [Counting().at(scale)], "quick", seeds=1)
     assert results.groupby("scale", sort=False)["seed"].nunique().to_dict() == {"quick": 1, "paper": 2}
-    publish(Counting().at("quick"))
-    again = collect(lambda scale: [Counting().at(scale)], "quick", seeds=1)
-    assert again.groupby("scale")["seed"].nunique()["quick"] == 1
 
 
 def test_one_seed_at_a_time():

@@ -294,14 +294,14 @@ def test_where_numbers_come_from_is_told_for_each_experiment_and_scale(traced):
 
 
 def test_seconds_count_once_a_record_however_many_rows_it_makes(traced):
-    found = {"trial": {}, "seed": 0, "scale": "paper", "experiment": "figure-01", "settings": {"dataset": "two circles"}}
+    found = {"trial": {"settings": {"dataset": "two circles"}}, "seed": 0}
     found |= {
         "metrics": {"layer": [0, 1, 2], "norm": ["none"] * 3},
         "provenance": {"device": "a CPU", "precision": "fp64", "seconds": 30},
     }
-    shown = origin.table(measurements.frame([found, found | {"seed": 1}]))
+    shown = origin.table(measurements.frame([found, found | {"seed": 1}], "paper", "figure-01"))
     assert shown["seconds"].tolist() == ["60"] and shown["seeds"].tolist() == ["0-1"]
-    assert shown["command"].tolist() == [".venv/bin/papermill book/01-batch-norm.ipynb out.ipynb --cwd book -p scale paper"]
+    assert shown["command"].tolist() == [".venv/bin/python -m lib run figure-01 --scale paper --seeds 0-1"]
 
 
 def test_what_records_do_not_say_is_left_out(results):

@@ -840,7 +840,7 @@ def publication(monkeypatch, tmp_path_factory):
     """An experiment of three trials, published beside the test."""
     folder = tmp_path_factory.mktemp("published")
     monkeypatch.setattr(store, "PUBLISHED", folder)
-    monkeypatch.setitem(experiments.EXPERIMENTS, "few", lambda scale: over_seeds([FEW], 3))
+    monkeypatch.setitem(experiments.EXPERIMENTS, "few", lambda scale, seeds: over_seeds([FEW], 3))
     return folder / "quick" / "few.jsonl"
 
 
@@ -849,7 +849,7 @@ def test_published_records_are_read_back(sweep, publication, tmp_path):
     trials = over_seeds([FEW], 3)
     for finished in (2, 3):
         records = sweep(trials[:finished])
-        assert store.publish("few", "quick", tmp_path) == (publication, finished, 3 - finished)
+        assert experiments.publish("few", "quick", tmp_path) == (publication, finished, 3 - finished)
         assert len(publication.read_text().splitlines()) == finished
         expected = [{"experiment": "few", "scale": "quick"} | record for record in records]
         assert store.published("few", "quick") == expected
@@ -858,10 +858,10 @@ def test_published_records_are_read_back(sweep, publication, tmp_path):
 
 def test_publishing_again_changes_no_byte(sweep, publication, tmp_path):
     sweep(over_seeds([FEW], 3))
-    store.publish("few", "quick", tmp_path)
+    experiments.publish("few", "quick", tmp_path)
     before = publication.read_bytes()
     sweep(over_seeds([FEW], 3))
-    store.publish("few", "quick", tmp_path)
+    experiments.publish("few", "quick", tmp_path)
     assert publication.read_bytes() == before
 
 
@@ -869,22 +869,22 @@ def test_damaged_records_are_not_published(sweep, publication, tmp_path):
     sweep(over_seeds([FEW], 3))
     edit_a_metric(tmp_path / f"{FEW.id}.json")
     with pytest.warns(UserWarning, match="damaged"):
-        assert store.publish("few", "quick", tmp_path) == (publication, 2, 1)
+        assert experiments.publish("few", "quick", tmp_path) == (publication, 2, 1)
 
 
 def test_what_another_machine_published_stays(sweep, data_root, publication, tmp_path):
     first, second, third = over_seeds([FEW], 3)
     sweep([first, second])
-    store.publish("few", "quick", tmp_path)
+    experiments.publish("few", "quick", tmp_path)
     elsewhere = tmp_path / "elsewhere"
     runs.run([third], data_root=data_root, store=elsewhere, progress=False)
-    assert store.publish("few", "quick", elsewhere) == (publication, 3, 0)
+    assert experiments.publish("few", "quick", elsewhere) == (publication, 3, 0)
     assert [record["seed"] for record in store.published("few", "quick")] == [0, 1, 2]
 
 
 def test_seeds_beyond_the_scales_own_are_published_and_trials_of_other_settings_are_not(sweep, publication, tmp_path):
     sweep([*over_seeds([FEW], 3), replace(FEW, seed=7), replace(FEW, seed=5), replace(FEW, lr=0.3), VGG])
-    assert store.publish("few", "quick", tmp_path) == (publication, 5, 0)
+    assert experiments.publish("few", "quick", tmp_path) == (publication, 5, 0)
     assert [record["seed"] for record in store.published("few", "quick")] == [0, 1, 2, 5, 7]
 
 
@@ -892,16 +892,16 @@ def test_records_with_other_targets_are_not_of_the_experiment(sweep, publication
     """As after its targets were changed; those of the same targets are, whatever the seeds."""
     plain, other = replace(VGG, norm=None), replace(VGG, norm=None, lr=0.02)
     attacked = [replace(VGG, targets=(replace(plain, seed=seed).training,), seed=seed) for seed in range(2)]
-    monkeypatch.setitem(experiments.EXPERIMENTS, "few", lambda scale: attacked)
+    monkeypatch.setitem(experiments.EXPERIMENTS, "few", lambda scale, seeds: attacked)
     sweep([*attacked, replace(attacked[1], seed=5), replace(VGG, targets=(other.training,)), VGG])
-    assert store.publish("few", "quick", tmp_path) == (publication, 3, 0)
+    assert experiments.publish("few", "quick", tmp_path) == (publication, 3, 0)
     published = [record["trial"] for record in store.published("few", "quick")]
     assert [trial["seed"] for trial in published] == [0, 1, 5] and {t["targets"][0]["lr"] for t in published} == {0.01}
 
 
 def test_nothing_to_publish_is_an_error(publication, tmp_path):
-    with pytest.raises(RunError, match="no trial of few at the quick scale is finished"):
-        store.publish("few", "quick", tmp_path)
+    with pytest.raises(RunError, match="nothing of few at the quick scale is finished"):
+        experiments.publish("few", "quick", tmp_path)
     assert not publication.exists()
 
 

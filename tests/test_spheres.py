@@ -8,6 +8,7 @@ from torch import nn
 
 from lib import claims as claim_tables
 from lib import report, store, verdicts
+from lib.checkpoints import Budget
 from lib.exercises import RIGHT
 from lib.parameters import ParameterError, validate
 from lib.spheres import claims, exercises, experiments, figures, tables
@@ -175,7 +176,7 @@ def test_the_same_weights_are_right_with_one_average_and_wrong_with_the_other():
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_what_is_measured_of_several_seeds_is_what_each_has_alone(norm):
-    settings = {"device": CPU, "norm": norm, "lr": 0.02, "epochs": 3, "units": UNITS, "test_points": 200}
+    settings = {"device": CPU, "budget": Budget(), "norm": norm, "lr": 0.02, "epochs": 3, "units": UNITS, "test_points": 200}
     together, alone = measure([4, 2], **settings), [measure([seed], **settings)[0] for seed in (4, 2)]
     for one, other in zip(together, alone, strict=True):
         assert one.keys() == other.keys() and one["epoch"] == [1, 2, 3]
@@ -184,7 +185,7 @@ def test_what_is_measured_of_several_seeds_is_what_each_has_alone(norm):
 
 
 def test_measured_accuracies_are_those_of_torchs_own_networks():
-    (found,) = measure([5], CPU, "batch", lr=0.01, epochs=3, units=UNITS, test_points=200)
+    (found,) = measure([5], CPU, Budget(), "batch", lr=0.01, epochs=3, units=UNITS, test_points=200)
     points = Points([5], test_points=200)
     for kind, momentum in (("exponential", 0.1), ("cumulative", None)):
         alone = learn(momentum, 5, units=UNITS, epochs=3)
@@ -198,7 +199,7 @@ def test_measured_accuracies_are_those_of_torchs_own_networks():
 
 
 def test_the_first_epoch_with_all_points_right_is_found():
-    found = measure([0, 1], CPU, "batch", lr=0.05, epochs=12, units=60, test_points=100)
+    found = measure([0, 1], CPU, Budget(), "batch", lr=0.05, epochs=12, units=60, test_points=100)
     for own in found:
         for statistics in STATISTICS["batch"]:
             right = [epoch for epoch, value in zip(own["epoch"], own[f"accuracy {statistics}"], strict=True) if value == 100]
@@ -238,10 +239,11 @@ def test_the_books_records_are_what_this_code_measures():
     """All seeds of every arm there is; and the first epoch of one seed of each, once more."""
     (measurement,) = experiments.experiments("paper")
     records = store.published(experiments.FIGURE, "paper")
-    arms = [arm for arm in measurement.arms if any(arm.items() <= record["settings"].items() for record in records)]
+    arms = [arm for arm in measurement.arms if any(arm.items() <= record["trial"]["settings"].items() for record in records)]
     assert arms and len(records) == len(arms) * measurement.seeds
     for record in (record for record in records if record["seed"] == 0):
-        norm, lr, gamma = record["settings"]["norm"], record["settings"]["lr"], record["settings"].get("gamma", "ones")
+        settings = record["trial"]["settings"]
+        norm, lr, gamma = settings["norm"], settings["lr"], settings.get("gamma", "ones")
         points, model = Points([0], test_points=1), side_by_side([network(norm, 0, gamma=gamma)])
         loss, right = next(train(model, Averages(model), points.train, points.train_labels, [0], lr))
         assert record["metrics"]["loss"][0] == pytest.approx(float(loss), rel=1e-3)
@@ -274,9 +276,9 @@ def made_up(scale="paper", cumulative_at_fast=50.0, noisy_batch=94.83):
                 for kind, lag in (("cumulative", 0.15), ("exponential", 0.01)):
                     metrics |= {f"lag {kind} {layer}": [lag / 3, lag / 2, lag * (1 + 0.01 * seed)] for layer in (1, 2)}
             provenance = {"device": "a CPU, 2 cores", "precision": "fp32"}
-            about = {"experiment": measurement.name, "scale": scale, "settings": {"dataset": "made up"} | arm, "seed": seed}
+            about = {"trial": {"settings": {"dataset": "made up"} | arm}, "seed": seed}
             records.append(about | {"metrics": metrics, "provenance": provenance})
-    return experiments.frame(records)
+    return experiments.frame(records, scale, measurement.name)
 
 
 CLAIMS = {name: getattr(claims, name) for name in ("FAILS", "ARTEFACT", "SPEED", "NOISE", "VERSION")}

@@ -2,7 +2,7 @@
 
 import functools
 
-from lib.activations import geometry
+from lib.activations import frames, geometry
 from lib.measurements import Measurement
 from lib.trials import check_scale
 
@@ -22,15 +22,9 @@ def experiments(scale: str) -> list[Measurement]:
     check_scale(scale)
     dataset = "mnist-5k" if scale == "quick" else "mnist"
     measure = functools.partial(geometry.measure, dataset)
-    return [
-        Measurement(
-            name,
-            scale,
-            measure,
-            dataset,
-            "fp32",
-            seeds,
-            tuple({"norm": norm, "epochs": epochs} | SETTINGS[scale] for norm in NORMS),
-        )
-        for name, epochs, seeds in zip((FIGURE, EARLY, INITIAL), EPOCHS[scale], SEEDS[scale], strict=True)
-    ]
+    found = []
+    for name, epochs, seeds in zip((FIGURE, EARLY, INITIAL), EPOCHS[scale], SEEDS[scale], strict=True):
+        arms = tuple({"norm": norm, "epochs": epochs} | SETTINGS[scale] for norm in NORMS)
+        more = {"pictures": frames.publish} if name == FIGURE else {}
+        found.append(Measurement(name, scale, measure, dataset, "fp32", seeds, arms, **more))
+    return found

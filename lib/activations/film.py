@@ -16,7 +16,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from lib import data, models, store
-from lib.checkpoints import Checkpoint
+from lib.checkpoints import Budget, Checkpoint
 from lib.evaluate import STATISTICS_BATCH, frozen
 from lib.provenance import code, provenance
 from lib.store import RunError
@@ -63,6 +63,7 @@ def film(
     dataset: str,
     seed: int,
     device: torch.device,
+    budget: Budget | None = None,
     *,
     norm: str,
     hidden: str,
@@ -76,7 +77,8 @@ def film(
     `norm`: "none", or "batch" for batch norm before the ReLU of the first two hidden layers; `hidden` are the widths of
     the hidden layers, one of which is 2, as "392-196-2-49". Plain SGD at a constant learning rate (Appendix E).
     Before training there are no running averages yet, only what they start from; with batch norm, epoch 0 is therefore seen
-    twice, in both statistics. Raises ValueError for other `epochs`, RunError where the loss stops being finite or a file is damaged.
+    twice, in both statistics. Raises ValueError for other `epochs`, RunError where the loss stops being finite or a file is damaged,
+    OutOfTime when the `budget` is spent.
     """
     if epochs not in SNAPSHOTS:
         raise ValueError(f"epochs={epochs}; allowed: {', '.join(map(str, SNAPSHOTS))}")
@@ -102,7 +104,7 @@ def film(
         take(0)
         size = train.images.shape[-1]
         training = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "weight_decay": weight_decay}
-        where = {"seeds": [seed], "image_size": size, "on_epoch": on_epoch, "checkpoint": checkpoint}
+        where = {"seeds": [seed], "image_size": size, "on_epoch": on_epoch, "checkpoint": checkpoint, "budget": budget}
         (diverged_at,) = fit([network], train, **training, **where)
         if diverged_at:
             raise RunError(f"the training loss of {name} stopped being finite in epoch {diverged_at}; a lower lr may help")

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from lib import data, store
-from lib.activations.experiments import FIGURE, experiments
 from lib.activations.film import Snapshot, film
 from lib.activations.geometry import AXES, MIDDLE_EPOCH
+from lib.measurements import Measurement
 from lib.runs import resolve_device
 from lib.trials import SCALES
 
@@ -58,15 +58,14 @@ class Frames:
             raise store.RunError(f"{path} is damaged ({error}); restore it with `git checkout` and publish again") from error
 
 
-def frames(scale: str, device: str = "cpu") -> Frames:
-    """The frames of the two films of the figure at a scale, which are trained first where they are missing."""
-    measurement = next(m for m in experiments(scale) if m.name == FIGURE)
-    train = data.load(measurement.dataset, "train")
+def frames(figure: Measurement, device: str = "auto") -> Frames:
+    """The frames of the two films of the figure, which are trained first where they are missing."""
+    train = data.load(figure.dataset, "train")
     labels = train.labels.numpy()
     chosen = np.sort(np.concatenate([np.flatnonzero(labels == label)[:EACH] for label in np.unique(labels)]))
     shown = []
-    for arm in measurement.arms:
-        seen = film(measurement.dataset, SEED, resolve_device(device), **arm).snapshots
+    for arm in figure.arms:
+        seen = film(figure.dataset, SEED, resolve_device(device), **arm).snapshots
         initial = seen[0]  # with batch norm, as it is in training
         shown.append([initial, *(snapshot for snapshot in seen if snapshot.epoch > 0)])
     epochs = np.array([snapshot.epoch for snapshot in shown[0]])
@@ -119,19 +118,22 @@ def class_map(points: np.ndarray, labels: np.ndarray, box: tuple[float, float, f
     return np.where(np.sum(counts, 0) > 0, np.argmax(counts, 0), EMPTY).astype(np.uint8)
 
 
-def path(scale: str) -> Path:
-    return store.PUBLISHED / scale / f"{FIGURE}-frames.npz"
+def path(figure: Measurement, scale: str) -> Path:
+    return store.PUBLISHED / scale / f"{figure.name}-frames.npz"
 
 
-def publish(scale: str) -> None:
-    store.write_in_one_piece(path(scale), frames(scale).bytes())
+def publish(figure: Measurement) -> None:
+    """Where the two films were taken here. Others, published from another machine, stay."""
+    folder = store.runs_root()
+    if all(store.finished(piece, folder) for piece in figure.pieces([SEED])):
+        store.write_in_one_piece(path(figure, figure.scale), frames(figure).bytes())
 
 
-def at_the_largest_scale(scale: str, device: str = "cpu") -> tuple[str, Frames]:
-    """The largest scale at which there are frames, published or run now at `scale`, and those frames."""
-    for other in reversed(SCALES):
-        if other == scale:
-            return scale, frames(scale, device)
-        if path(other).exists():
-            return other, Frames.read(path(other))
-    raise AssertionError(f"{scale} is none of {SCALES}")
+def at_the_largest_scale(figure: Measurement, device: str = "auto") -> tuple[str, Frames]:
+    """The largest scale at which there are frames, published or taken now at that of `figure`, and those frames."""
+    for scale in reversed(SCALES):
+        if scale == figure.scale:
+            return scale, frames(figure, device)
+        if path(figure, scale).exists():
+            return scale, Frames.read(path(figure, scale))
+    raise AssertionError(f"{figure.scale} is none of {SCALES}")

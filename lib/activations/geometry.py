@@ -6,11 +6,10 @@ import warnings
 import numpy as np
 import torch
 from scipy.spatial.distance import pdist
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.neighbors import KNeighborsClassifier
 
 from lib import data
 from lib.activations.film import Film, Snapshot, film
+from lib.checkpoints import Budget
 from lib.measurements import Metrics
 
 NEIGHBOURS = 10
@@ -21,15 +20,16 @@ MIDDLE_EPOCH = 20  # of the picture in the middle
 CHANCE_LOSS = math.log(10)  # of a network that says a tenth for every class, in nats
 
 
-def measure(dataset: str, seeds: list[int], device: torch.device, **settings) -> list[Metrics]:
+def measure(dataset: str, seeds: list[int], device: torch.device, budget: Budget, **settings) -> list[Metrics]:
     """The metrics of the films of these seeds; `settings` as in `film`."""
     train, test = (data.load(dataset, split) for split in ("train", "test"))
     labels = train.labels.numpy(), test.labels.numpy()
-    films = [film(dataset, seed, device, **settings) for seed in seeds]
-    return [metrics(seen, *labels) | {"provenance": seen.provenance} for seen in films]
+    films = [film(dataset, seed, device, budget, **settings) for seed in seeds]
+    budget.restart()
+    return [metrics(seen, *labels, budget) | {"provenance": seen.provenance} for seen in films]
 
 
-def metrics(seen: Film, train_labels: np.ndarray, test_labels: np.ndarray) -> Metrics:
+def metrics(seen: Film, train_labels: np.ndarray, test_labels: np.ndarray, budget: Budget) -> Metrics:
     """A list for each metric, one entry a snapshot, and what holds for the whole film.
 
     `moment` says of some snapshots which they are: "initial", "middle" and "end", as in the paper's figure, and, with batch
@@ -37,7 +37,10 @@ def metrics(seen: Film, train_labels: np.ndarray, test_labels: np.ndarray) -> Me
     training set at the end is at least LEARNED, else 0. `late jump` is the largest rise of `neighbours`, in points, from one
     snapshot to the next after the first epoch. `late fall` and `steepest epoch` are as in `steepest`.
     """
-    rows = [_of_snapshot(snapshot, seen, train_labels, test_labels) for snapshot in seen.snapshots]
+    rows = []
+    for snapshot in seen.snapshots:
+        rows.append(_of_snapshot(snapshot, seen, train_labels, test_labels))
+        budget.check()
     trained = [row for row in rows if row["epoch"] > 0]
     jumps = np.diff([row["neighbours"] for row in trained])
     fall, epoch = steepest(seen.losses)
@@ -67,6 +70,10 @@ def separability(train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, 
     `neighbours`: by a vote of the 10 nearest training points; `linear`: by linear discriminant analysis. Neither depends on
     the scale of the plane, and the second on no affine map of it.
     """
+    # Imported here: it takes a second, which every command and every worker would wait for.
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.neighbors import KNeighborsClassifier
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # collinear points: the discriminant then lies along their line
         linear = LinearDiscriminantAnalysis().fit(train, train_labels)

@@ -15,20 +15,16 @@ def experiments(scale: str) -> list[Measurement]:
     width = {"quick": 300, "laptop": 1000}.get(scale, 1500)
     inputs, arms = f"Gaussian inputs, width {width}", ({"width": width},)
     return [
-        Measurement(CIRCLES, scale, one_by_one(circles.measure), "two circles", "fp64", 10 if quick else 50),
-        Measurement(GRADIENTS, scale, one_by_one(gradients.measure), inputs, "fp32", 4 if quick else 20, arms),
+        Measurement(CIRCLES, scale, one_by_one(circles.measure), "two circles", "fp64", 10 if quick else 50, on_cpu=True),
+        Measurement(GRADIENTS, scale, one_by_one(gradients.measure), inputs, "fp32", 4 if quick else 20, arms, on_cpu=True),
     ]
 
 
-def publish(scale: str = "paper") -> None:
-    """Run everything at a scale and publish it with the book."""
-    for measurement in experiments(scale):
-        measurements.publish(measurement)
-
-
-def frame(records: list[dict]) -> pd.DataFrame:
+def frame(records: list[dict], scale: str, experiment: str) -> pd.DataFrame:
     """One row for each seed, norm and layer, or for each seed, activation and batch size, with the columns lib.report needs."""
-    return measurements.frame(records).assign(width=1.0)  # theirs is a number of units, and said with the data
+    return measurements.frame(records, scale, experiment).assign(
+        width=1.0
+    )  # theirs is a number of units, and said with the data
 
 
 def collect(scale: str, seeds: int | None = None) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from lib.empirical_results import claims as empirical_results
 from lib.empirical_results import tables as empirical_tables
 from lib.empirical_results.experiments import EXPERIMENTS as EMPIRICAL
 from lib.empirical_results.experiments import SHIFTS
-from lib.experiments import EXPERIMENTS
+from lib.experiments import planned
 from lib.fixup import claims as fixup
 from lib.fixup import tables as fixup_tables
 from lib.fixup.experiments import EXPERIMENTS as FIXUP
@@ -80,11 +80,11 @@ class Chapter:
 
 
 def records(experiment: str, scale: str) -> Records:
-    """The published ones; of the quick scale, which is never published, the trials that are finished in the run store."""
+    """The published ones; of the quick scale, which is never published, those that are finished in the run store."""
     if scale != "quick":
         return store.published(experiment, scale)
-    trials, folder = EXPERIMENTS.get(experiment, lambda scale: [])(scale), store.runs_root()
-    return [record for trial in trials if (record := store.finished(trial, folder))]
+    folder = store.runs_root()
+    return [record for each in planned(experiment, scale) if (record := store.finished(each, folder))]
 
 
 CHAPTERS = [
@@ -100,7 +100,7 @@ CHAPTERS = [
             "growth linear": "growth of gradients a layer, linear networks",
             "slip": "growth of gradients a layer against the line of Figure 2",
         },
-        frame=lambda records, *_: batch_norm_experiments.frame(records),
+        frame=batch_norm_experiments.frame,
     ),
     Chapter(
         "02-empirical-results",
@@ -219,7 +219,7 @@ CHAPTERS = [
             "noise": "accuracy on noisy points of adversarial circles",
             "version": "adversarial circles, γ drawn uniformly",
         },
-        frame=lambda records, *_: spheres_experiments.frame(records),
+        frame=spheres_experiments.frame,
     ),
     Chapter(
         "08-activations",
@@ -231,7 +231,7 @@ CHAPTERS = [
             "in the middle": "activations of two units on MNIST, after 20 epochs",
             "at the end": "activations of two units on MNIST, at the end of training",
         },
-        frame=lambda records, *_: measurements.frame(records),
+        frame=measurements.frame,
     ),
 ]
 

@@ -25,18 +25,12 @@ def experiments(scale: str) -> list[Measurement]:
     return [Measurement(FIGURE, scale, measure, points, "fp32", seeds, tuple(arms), stacked=seeds)]
 
 
-def publish(scale: str = "paper") -> None:
-    """Run what is missing at a scale and publish it with the book."""
-    for measurement in experiments(scale):
-        measurements.publish(measurement)
-
-
-def frame(records: list[dict]) -> pd.DataFrame:
+def frame(records: list[dict], scale: str, experiment: str) -> pd.DataFrame:
     """One row for each seed, network, learning rate and epoch that was looked at; `last` marks the last epoch."""
-    return _completed(measurements.frame(records))
+    return _completed(measurements.frame(records, scale, experiment))
 
 
-def collect(scale: str, seeds: int | None = None, device: str = "cpu") -> pd.DataFrame:
+def collect(scale: str, seeds: int | None = None, device: str = "auto") -> pd.DataFrame:
     """What is measured now at `scale`, and beside it the published records of the other scales."""
     return _completed(measurements.collect(experiments, scale, seeds, device))
 

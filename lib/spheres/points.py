@@ -5,8 +5,8 @@ import math
 import zlib
 
 import numpy as np
+import scipy  # its parts are imported when they are first used
 import torch
-from scipy import optimize, stats
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -38,8 +38,8 @@ def bayes_accuracy(variance: float = NOISE_VARIANCE, dimension: int = 2) -> floa
     the best classifier is a sphere, where both are as likely. The squared distance over the variance has a non-central χ²
     distribution.
     """
-    inner, outer = (stats.ncx2(dimension, radius**2 / variance) for radius in RADII)
-    border = optimize.brentq(lambda r2: outer.logpdf(r2) - inner.logpdf(r2), inner.mean(), outer.mean())
+    inner, outer = (scipy.stats.ncx2(dimension, radius**2 / variance) for radius in RADII)
+    border = scipy.optimize.brentq(lambda r2: outer.logpdf(r2) - inner.logpdf(r2), inner.mean(), outer.mean())
     return 50 * float(inner.cdf(border) + outer.sf(border))
 
 

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from lib.checkpoints import Budget
 from lib.measurements import Metrics
 from lib.spheres.averages import EXACT, KINDS, Averages
 from lib.spheres.points import grid, packed
@@ -55,11 +56,12 @@ class Watch:
         nothing = {f"{what} {name}": math.nan for name in self.statistics for what in ("first", "noisy at first")}
         self.results = [dict(nothing) for _ in seeds]
 
-    def train(self, lr: float, epochs: int) -> None:
+    def train(self, lr: float, epochs: int, budget: Budget) -> None:
         epoch_by_epoch = train(self.model, self.averages, self.points.train, self.points.train_labels, self.seeds, lr)
         for epoch, (loss, right) in zip(range(1, epochs + 1), epoch_by_epoch, strict=False):
             if epoch <= EVERY_EPOCH or epoch % THEN_EVERY == 0 or epoch == epochs:
                 self._look(epoch, {"loss": loss, "accuracy batch": right}, last=epoch == epochs)
+            budget.check()
 
     def _look(self, epoch: int, columns: dict[str, Tensor], last: bool) -> None:
         """Add a row for each network: `columns`, one value a network each, and what is seen now."""
@@ -93,6 +95,7 @@ class Watch:
 def measure(
     seeds: list[int],
     device: torch.device,
+    budget: Budget,
     norm: str,
     lr: float,
     epochs: int,
@@ -107,10 +110,10 @@ def measure(
     ones, in standard deviations of the margins, and for the epochs of MAPPED and the last `map …`; with batch norm also
     `lag … 1` and `lag … 2` (`Averages.lags`). `first …` is the first epoch seen with all training points right, NaN where there
     is none. `noisy …` is the accuracy on noisy test points after the last epoch, `noisy at first …` after the first one with
-    all training points right.
+    all training points right. Raises OutOfTime where the `budget` is too small; the training then starts anew.
     """
     watch = Watch(seeds, device, norm, gamma, units, test_points)
-    watch.train(lr, epochs)
+    watch.train(lr, epochs, budget)
     return [
         {name: [row[name] for row in rows] for name in rows[0]} | result
         for rows, result in zip(watch.rows, watch.results, strict=True)
