@@ -4,7 +4,7 @@ import os
 import re
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,9 +15,8 @@ import psutil
 from lib import checkpoints, cluster, experiments, measurements, runs, store
 from lib.errors import UserError
 from lib.experiments import EXPERIMENTS, MEASURED, planned
-from lib.measurements import Piece
 from lib.status import status as overview
-from lib.trials import SCALES, Trial
+from lib.trials import SCALES
 
 # What takes seconds to import, and only one command needs, is imported there: workers import this module too.
 LAST_SEED = 999
@@ -152,7 +151,7 @@ def run(experiment, scale, seeds, device, data_root, scheduler, budget) -> None:
     click.echo(f"All {len(trials)} trials of {experiment} at the {scale} scale are in {store.runs_root()}")
 
 
-def stopped(why: str, trials: list[Trial] | list[Piece], exit_status: int) -> NoReturn:
+def stopped(why: str, trials: Sequence[store.Computed], exit_status: int) -> NoReturn:
     """Leave before all is done: say what is."""
     folder = store.runs_root()
     done = sum(store.finished(trial, folder) is not None for trial in trials)

@@ -11,9 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from lib import attacks, data
+from lib.checkpoints import Checkpoint
 from lib.enlarged import native
 from lib.fuse import fuse
 from lib.models import cross_entropy
+from lib.tally import Tally
 
 KINDS = ("clean", "noise", "fgsm", "bim", "pgd")
 SPACES = ("normalized", "pixel")
@@ -105,6 +107,7 @@ def evaluate(
     batch_size: int | None = None,
     targets: Mapping[str, nn.Module] = MappingProxyType({}),
     on_batch: Callable[[float, str], None] = lambda fraction, label: None,
+    checkpoint: Checkpoint | None = None,
 ) -> dict[str, dict[str, float]]:
     """Test a network on images enlarged to `image_size`, with the noise of `seed`.
 
@@ -114,12 +117,13 @@ def evaluate(
     black-box attack on a network that the attacker does not see.
     The result does not depend on `batch_size` (None: one that suits the device), except with batch statistics, whose batches
     are those of training, 128, and for the random starts of PGD.
-    `on_batch` gets the fraction done of the evaluation and its label, after every batch and every step of an attack.
+    `on_batch` gets the fraction done of the evaluation and its label, after every batch and every step of an attack. With a
+    `checkpoint`, saved every few minutes and when it raises OutOfTime, the evaluation under way goes on with the next batch.
     Raises ValueError where two evaluations have one label.
     """
     results = {}
     for path in paths(distinct(evaluations)):
-        results |= _along(path, network, test, seed, image_size, batch_size, targets, on_batch)
+        results |= _along(path, network, test, seed, image_size, batch_size, targets, on_batch, checkpoint)
     return results
 
 
@@ -132,10 +136,10 @@ def _along(
     batch_size: int | None,
     targets: Mapping[str, nn.Module],
     on_batch: Callable[[float, str], None],
+    checkpoint: Checkpoint | None,
 ) -> dict[str, dict[str, float]]:
     """The results of evaluations that lie on one path."""
     longest, size = path[-1], min(path[-1].first or len(test), len(test))
-    noise, chance = data.generator(seed, "noise"), data.generator(seed, "attack")
     if longest.block_average:
         network, image_size = native(network, test), test.images.shape[-1]
     bodies = {"": network} | {f"-on-{name}": target for name, target in targets.items()}
@@ -143,20 +147,24 @@ def _along(
         bodies = {name: fuse(body) if isinstance(body, nn.Sequential) else body for name, body in bodies.items()}
     models = {name: _in_space(body, test, longest.space) for name, body in bodies.items()}
     device, bounds = test.images.device, _bounds(test, longest)
-    sums = {(e, name): torch.zeros(4, dtype=torch.float64, device=device) for e in path for name in models}
     step = STATISTICS_BATCH if longest.batch_statistics else batch_size or _batch_size(network, image_size, device)
-    with ExitStack() as freezing:
+    tested = {evaluation.label + name: evaluation for evaluation in path for name in models}
+    tally = Tally(list(tested), {"data": test.sha256, "batch_size": step}, seed, device, checkpoint)
+    with ExitStack() as stack:
         for body in bodies.values():
-            freezing.enter_context(frozen(body, longest.batch_statistics))
-        for start in range(0, size, step):
+            stack.enter_context(frozen(body, longest.batch_statistics))
+        stack.enter_context(tally.saved_in_time())
+        for start in range(tally.images, size, step):
             batch = slice(start, min(start + step, size))
             on_step = partial(on_batch, start / size, longest.label)
-            clean, labels = _inputs(test, batch, longest, noise, image_size, bounds), test.labels[batch]
-            for evaluation, inputs in _perturbed(models[""], clean, labels, path, bounds, chance, on_step):
+            clean, labels = _inputs(test, batch, longest, tally.noise, image_size, bounds), test.labels[batch]
+            found = dict.fromkeys(tested)
+            for evaluation, inputs in _perturbed(models[""], clean, labels, path, bounds, tally.chance, on_step):
                 for name, model in models.items():
-                    sums[evaluation, name] += _count(model(inputs), labels, inputs, clean)
+                    found[evaluation.label + name] = _count(model(inputs), labels, inputs, clean)
+            tally.add(torch.stack(list(found.values())), batch.stop)
             on_batch(batch.stop / size, longest.label)
-    return {e.label + name: _result(total.tolist(), size, e, test) for (e, name), total in sums.items()}
+    return {label: _result(total, size, tested[label], test) for label, total in zip(tested, tally.sums.tolist(), strict=True)}
 
 
 def _result(total: list[float], size: int, evaluation: Evaluation, test: data.Dataset) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """Every experiment of the book by its name: what it consists of, and its records published with the book."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from lib import store
@@ -12,9 +13,9 @@ from lib.empirical_results import experiments as empirical_results
 from lib.fixup import experiments as fixup
 from lib.imagenet import experiments as imagenet
 from lib.input_dimension import experiments as input_dimension
-from lib.measurements import Measurement, Piece
+from lib.measurements import Measurement
 from lib.spheres import experiments as spheres
-from lib.trials import SCALES, Seeds, Trial
+from lib.trials import SCALES, Seeds
 
 EXPERIMENTS = {  # those of trials: the function that lists them at a scale
     **empirical_results.EXPERIMENTS,
@@ -35,7 +36,7 @@ MEASURED: dict[str, dict[str, Measurement]] = {  # those that measure something 
 NAMES = (*EXPERIMENTS, *MEASURED["paper"])
 
 
-def planned(experiment: str, scale: str, seeds: Seeds | None = None) -> list[Trial] | list[Piece]:
+def planned(experiment: str, scale: str, seeds: Seeds | None = None) -> Sequence[store.Computed]:
     """What the experiment consists of: as many seeds as the scale has, or these. Empty where the scale has none of it."""
     if experiment in EXPERIMENTS:
         return EXPERIMENTS[experiment](scale, seeds)

@@ -19,7 +19,7 @@ from distributed import Client
 from tqdm.auto import tqdm
 
 from lib import cluster, data, networks
-from lib.checkpoints import Budget, OutOfTime
+from lib.checkpoints import Budget, Checkpoint, OutOfTime
 from lib.evaluate import STATISTICS_BATCH, evaluate, paths
 from lib.networks import Trained
 from lib.provenance import code, commit, provenance
@@ -210,6 +210,7 @@ def _compute(
             }
             yield trial, record
             _partial(trial, place.folder).unlink(missing_ok=True)
+            _under_way(trial, place.folder).delete()
     except OutOfTime:
         return
 
@@ -259,7 +260,7 @@ def _evaluate(
     place: Place,
     bar: tqdm,
 ) -> tuple[dict[str, dict[str, float]], float]:
-    """The metrics of all evaluations and how long they took. Those that are finished are saved now and then."""
+    """The metrics of all evaluations and how long they took. Those that are finished are saved now and then, as is the next."""
 
     def on_batch(fraction, label):
         place.budget.check()
@@ -273,10 +274,10 @@ def _evaluate(
     paths_of = [(name, path) for name in names for path in paths(e for e in trial.evaluations if e.dataset == name)]
     for name, path in paths_of:
         if not all(evaluation.label in metrics for evaluation in path):
-            started = time.perf_counter()
+            checkpoint = _under_way(trial, place.folder)
             settings = {"seed": trial.seed, "image_size": trial.image_size, "targets": targets, "on_batch": on_batch}
-            metrics |= evaluate(network, test_set(name), path, **settings)
-            taken = time.perf_counter() - started
+            metrics |= evaluate(network, test_set(name), path, **settings, checkpoint=checkpoint)
+            taken = checkpoint.seconds
             seconds, unsaved = seconds + taken, unsaved + taken
             if unsaved > WORTH_SAVING and all(math.isfinite(result["loss"]) for result in metrics.values()):
                 so_far = {"trial": trial.settings, "metrics": metrics, "seconds": seconds}
@@ -292,3 +293,8 @@ WORTH_SAVING = 10.0  # seconds
 def _partial(trial: Trial, folder: Path) -> Path:
     """The results of a trial whose evaluation is not finished, of this code."""
     return folder / f"{trial.id}.{code()}.partial"
+
+
+def _under_way(trial: Trial, folder: Path) -> Checkpoint:
+    """Of the one evaluation that is begun and not finished."""
+    return Checkpoint(folder / f"{trial.id}.evaluation", code())

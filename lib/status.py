@@ -8,11 +8,10 @@ import pandas as pd
 
 from lib import origin
 from lib.experiments import NAMES, planned
-from lib.measurements import Piece
 from lib.provenance import device_name
 from lib.runs import resolve_device
-from lib.store import finished, key, kind, published, runs_root
-from lib.trials import SCALES, Trial
+from lib.store import Computed, finished, key, kind, published, runs_root
+from lib.trials import SCALES
 
 
 def status(store: str | Path | None = None) -> pd.DataFrame:
@@ -45,7 +44,7 @@ def status(store: str | Path | None = None) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _seconds(missing: list[Trial] | list[Piece], records: list[dict]) -> float | None:
+def _seconds(missing: list[Computed], records: list[dict]) -> float | None:
     """Expected seconds of the missing trials: each as its like took, or else as all did; None where nothing was run."""
     taken: dict[str, list[float]] = {}
     for record in records:

@@ -10,13 +10,23 @@ import os
 import socket
 import warnings
 from pathlib import Path
+from typing import Protocol
 
 from lib.errors import UserError
 from lib.files import in_one_piece
-from lib.trials import Trial
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PUBLISHED = REPOSITORY / "book" / "records"
+
+
+class Computed(Protocol):
+    """What a record is of: a trial, or a piece of a measurement."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def settings(self) -> dict: ...
 
 
 class RunError(UserError):
@@ -48,7 +58,7 @@ def check_writable(folder: Path) -> None:
     path.unlink()
 
 
-def record_path(trial: Trial, folder: Path) -> Path:
+def record_path(trial: Computed, folder: Path) -> Path:
     return folder / f"{trial.id}.json"
 
 
@@ -58,12 +68,12 @@ def write_record(record: dict, path: Path) -> None:
     write_in_one_piece(path, text.encode())
 
 
-def finished(trial: Trial, folder: Path) -> dict | None:
+def finished(trial: Computed, folder: Path) -> dict | None:
     """The finished record of a trial, or None. Raises RunError where it is not readable."""
     return read_record(record_path(trial, folder), trial)
 
 
-def read_record(path: Path, trial: Trial | None = None) -> dict | None:
+def read_record(path: Path, trial: Computed | None = None) -> dict | None:
     """What `write_record` wrote, of any trial or of this one; None where there is none. A damaged one is reported and counts as none.
 
     Raises RunError where the file is there and not readable.

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from lib import attacks, data, evaluate, models
+from lib.checkpoints import Checkpoint, OutOfTime
 from lib.enlarged import block_repeat, block_sum
 from lib.evaluate import Evaluation, frozen
 from lib.experiments import EXPERIMENTS
@@ -193,6 +194,41 @@ def test_progress_ends_at_one_for_each_evaluation(trained, test_set):
     seen = {"clean": [], "fgsm-linf-0.1": []}
     run(trained[None, 28], test_set, CLEAN, FGSM, batch_size=40, on_batch=lambda done, label: seen[label].append(done))
     assert len(test_set) == 112 and seen == {label: [40 / 112, 80 / 112, 1.0] for label in seen}
+
+
+PGD = Evaluation("pgd", epsilon=0.1, steps=3, step_size=0.05, restarts=2)
+
+
+@pytest.mark.parametrize("evaluation", [*EVERY_KIND, PGD], ids=lambda evaluation: evaluation.label)
+def test_an_evaluation_that_was_stopped_goes_on_with_the_next_batch(network, test_set, tmp_path, evaluation):
+    whole = run(network, test_set, evaluation, batch_size=40)
+    file, told, rest = tmp_path / "evaluation", [], []
+
+    def stop(done, label):
+        told.append(done)
+        if sum(done >= 80 / 112 for done in told) == 2:  # the time is over while the third batch is under way
+            raise OutOfTime
+
+    with pytest.raises(OutOfTime):
+        run(network, test_set, evaluation, batch_size=40, on_batch=stop, checkpoint=Checkpoint(file))
+    goes_on = {"on_batch": lambda done, label: rest.append(done), "checkpoint": Checkpoint(file)}
+    assert run(network, test_set, evaluation, batch_size=40, **goes_on) == whole
+    assert min(rest, default=1.0) >= 80 / 112
+    for change in ({"batch_size": 30}, {"batch_size": 40, "seed": 1}):
+        afresh = run(network, test_set, evaluation, **change)
+        assert run(network, test_set, evaluation, **change, checkpoint=Checkpoint(file)) == afresh
+    other = replace(test_set, images=255 - test_set.images, sha256="other")
+    assert run(network, other, evaluation, checkpoint=Checkpoint(file)) == run(network, other, evaluation)
+
+
+def test_an_evaluation_is_saved_every_few_minutes(network, test_set, tmp_path, monkeypatch):
+    monkeypatch.setattr(Checkpoint, "age", property(lambda checkpoint: 301.0))
+    saved, save = [], Checkpoint.save
+    monkeypatch.setattr(
+        Checkpoint, "save", lambda self, tensors, state: saved.append(state["images"]) or save(self, tensors, state)
+    )
+    run(network, test_set, LINF, batch_size=40, checkpoint=Checkpoint(tmp_path / "evaluation"))
+    assert saved == [40, 80, 112]
 
 
 @pytest.mark.parametrize("options", [{}, {"norm": "l2"}, {"clip": True}, {"space": "pixel", "clip": True}], ids=str)

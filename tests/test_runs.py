@@ -23,7 +23,7 @@ import torch
 from common import NARROW, every, in_colour
 from filelock import FileLock
 
-from lib import checkpoints, data, experiments, networks, provenance, runs, store, train, trials
+from lib import checkpoints, data, evaluate, experiments, networks, provenance, runs, store, train, trials
 from lib.checkpoints import Budget, Checkpoint, OutOfTime
 from lib.depth import experiments as depth
 from lib.evaluate import Evaluation
@@ -435,7 +435,7 @@ def test_a_sweep_with_a_budget_stops_and_goes_on_bit_for_bit(sweep, steps, ticki
             assert f"{len(now)} of 4 trials finished; run again" in str(error)
             assert {name: now[name] for name in before} == before
             finished.append(len(now) + len(kept(tmp_path)))
-            assert all(re.fullmatch(r"[0-9a-f]{16}\.safetensors", name) for name in left_over(tmp_path))
+            assert all(re.fullmatch(r"[0-9a-f]{16}\.(safetensors|evaluation)", name) for name in left_over(tmp_path))
             assert left_over(tmp_path) or kept(tmp_path) or len(now) > len(before)
     assert count >= PIECES // pieces and finished == sorted(finished)
     assert [results(record) for record in records] == undisturbed
@@ -450,6 +450,23 @@ def test_a_sweep_out_of_time_has_a_checkpoint_of_its_training(sweep, steps, tick
     assert name == f"{LONG[0].training.id}.safetensors" and not files(tmp_path)
     _, state = Checkpoint(tmp_path / name, provenance.code()).load()
     assert state["seeds"] == [0, 1] and 0 < len(steps) == 4 * (state["epoch"] - 1) + state["batch"] < 12
+
+
+def test_one_evaluation_longer_than_the_budget_is_finished_in_several_runs(sweep, ticking, monkeypatch, data_root, tmp_path):
+    monkeypatch.setattr(evaluate, "_batch_size", lambda *about: 10)  # of 48 images
+    attack = Evaluation("pgd", epsilon=0.1, steps=3, step_size=0.05, restarts=2)
+    trial, count = replace(VGG, evaluations=(attack,)), 0
+    sweep([trial.training])
+    for _ in range(30):
+        try:
+            (record,) = sweep([trial], budget=15 + Budget.RESERVE)
+            break
+        except OutOfTime:
+            count += 1
+            assert [Path(name).suffix for name in left_over(tmp_path)] == [".evaluation"]
+    assert count >= 2 and left_over(tmp_path) == []
+    (undisturbed,) = runs.run([trial], data_root=data_root, store=tmp_path / "other", progress=False)
+    assert record["metrics"] == undisturbed["metrics"]
 
 
 def test_a_budget_that_is_enough_changes_nothing(sweep, undisturbed, tmp_path):
