@@ -117,15 +117,18 @@ def pdf() -> None:
 @click.option("--seeds", type=Seeds(), help="Which ones, as 0-4 or 0,2.  [default: all of the scale]")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--data-root", help="Folder of the data sets.  [default: $BATCHNORM_DATA or the user's cache]")
-@click.option("--scheduler", default="", help="local:N for N processes, or the address of a Dask scheduler.  [default: here]")
+@click.option(
+    "--scheduler", default="", help="Of trials: local:N for N processes, or the address of a Dask scheduler.  [default: here]"
+)
 @click.option(
     "--budget",
     type=Duration(),
     help="Stop before this time is over, with everything saved, as 9m or 1h30m; the exit status is then "
-    f"{os.EX_TEMPFAIL}. Processes of local:N that are still starting are waited for.",
+    f"{os.EX_TEMPFAIL}. Data that are being loaded, the first piece of work and processes of local:N that are still starting are "
+    "waited for.",
 )
 def run(experiment, scale, seeds, device, data_root, scheduler, budget) -> None:
-    """Train and evaluate what is missing of an experiment. Stop it whenever you like: it goes on where it was."""
+    """Compute what is missing of an experiment. Stop it whenever you like: it goes on where it was."""
     trials = planned(experiment, scale, seeds)
     if not trials:
         others = ", ".join(other for other in SCALES if planned(experiment, other))
@@ -139,9 +142,7 @@ def run(experiment, scale, seeds, device, data_root, scheduler, budget) -> None:
         if experiment in EXPERIMENTS:
             runs.run(trials, device=device, data_root=data_root, scheduler=scheduler, budget=budget)
         else:
-            if data_root:
-                os.environ["BATCHNORM_DATA"] = data_root  # where measurements look
-            measurements.run(MEASURED[scale][experiment], seeds, device, budget)
+            measurements.run(MEASURED[scale][experiment], seeds, device=device, data_root=data_root, budget=budget)
     except KeyboardInterrupt:
         stopped("Ctrl-C", trials, 130)
     except checkpoints.OutOfTime:
@@ -161,7 +162,10 @@ def stopped(why: str, trials: Sequence[store.Computed], exit_status: int) -> NoR
 
 @main.command()
 def status() -> None:
-    """What is done, what is missing and how long the rest takes on this machine, at each scale."""
+    """What is done, what is missing and how long the rest takes on this machine, at each scale.
+
+    What is published is not missing; `run` computes it anew where it is not finished here.
+    """
     click.echo(overview().to_string(index=False))
 
 

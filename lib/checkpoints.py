@@ -1,17 +1,19 @@
-"""Long trainings that survive: the state of one in a single file, and a limit on the time that may be used."""
+"""Long work that survives: its state in a single file, a limit on the time that may be used, and one process at a time."""
 
 import json
 import math
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from lib.store import write_in_one_piece
+from lib.store import RunError, write_in_one_piece
 
 EVERY = 300.0  # seconds between two checkpoints
 
@@ -46,7 +48,7 @@ class Budget:
 
 
 class Checkpoint:
-    """A file from which an interrupted training goes on: tensors as safetensors, all else as JSON in its header.
+    """A file from which an interrupted training or evaluation goes on: tensors as safetensors, all else as JSON in its header.
 
     It is written in one piece or not at all. One that is damaged is reported and ignored. One of other `code` is ignored:
     a result must not come from two versions of it.
@@ -90,9 +92,35 @@ class Checkpoint:
         except FileNotFoundError:
             return None
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-            warnings.warn(f"the checkpoint {self.path} is damaged ({error}); the training starts anew", stacklevel=3)
+            warnings.warn(f"the checkpoint {self.path} is damaged ({error}); its work starts anew", stacklevel=3)
             return None
         return (tensors, header["state"]) if header["code"] == self.code else None
 
     def delete(self) -> None:
         self.path.unlink(missing_ok=True)
+
+
+def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Those whose names begin so, by the rest of their names."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+@contextmanager
+def alone(path: Path, what: str, budget: Budget) -> Iterator[None]:
+    """Whoever else is about the same work waits until it is done: another worker of a sweep, or another sweep.
+
+    The lock, a file at `path`, goes with the process that holds it. Raises OutOfTime when the budget does not reach so far.
+    """
+    timeout = -1 if math.isinf(budget.end) else max(0.0, budget.end - time.time())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path, timeout=timeout)
+        lock.acquire()
+    except Timeout:
+        raise OutOfTime(f"the time is over while another process trains {what}") from None
+    except OSError as error:
+        raise RunError(f"{path} cannot be written ({error}); another folder for records: BATCHNORM_RUNS") from error
+    try:
+        yield
+    finally:
+        lock.release()

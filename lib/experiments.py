@@ -4,6 +4,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+
 from lib import store
 from lib.activations import experiments as activations
 from lib.batch_norm import experiments as batch_norm
@@ -14,6 +16,7 @@ from lib.fixup import experiments as fixup
 from lib.imagenet import experiments as imagenet
 from lib.input_dimension import experiments as input_dimension
 from lib.measurements import Measurement
+from lib.runs import resolve_device
 from lib.spheres import experiments as spheres
 from lib.trials import SCALES, Seeds
 
@@ -43,11 +46,16 @@ def planned(experiment: str, scale: str, seeds: Seeds | None = None) -> Sequence
     return MEASURED[scale][experiment].pieces(seeds)
 
 
+def device_of(experiment: str, scale: str) -> torch.device:
+    """What it is computed on here where nothing else is asked for."""
+    return resolve_device() if experiment in EXPERIMENTS else MEASURED[scale][experiment].device()
+
+
 def publish(experiment: str, scale: str, folder: str | Path | None = None) -> tuple[Path, int, int]:
     """Write the finished records of an experiment to `book/records/<scale>/<experiment>.jsonl`, one a line.
 
-    `folder` is the run store, as in `store.runs_root`. Those of seeds beyond the scale's own too. Records published before,
-    perhaps from another machine, stay unless they are in the store.
+    Those of seeds beyond the scale's own too, and beside them, as `.npz`, the pictures that some are kept with. `folder` is the
+    run store, as in `store.runs_root`. What was published before, perhaps from another machine, stays unless it is in the store.
     Returns the path, how many records are published and how many are missing. Raises RunError when there is none.
     """
     folder, own = store.runs_root(folder), [each.settings for each in planned(experiment, scale)]
@@ -63,9 +71,9 @@ def publish(experiment: str, scale: str, folder: str | Path | None = None) -> tu
     seed_and_kind = {name: (record["seed"], kinds.index(store.kind(record["trial"]))) for name, record in chosen.items()}
     order = dict.fromkeys([*map(store.key, own), *sorted(chosen, key=seed_and_kind.get)])
     path, missing = store.PUBLISHED / scale / f"{experiment}.jsonl", sum(store.key(settings) not in chosen for settings in own)
+    for each in planned(experiment, scale):
+        if (pictures := store.record_path(each, folder).with_suffix(".npz")).exists():
+            store.write_in_one_piece(path.with_suffix(".npz"), pictures.read_bytes())
     lines = [json.dumps(chosen[name]) + "\n" for name in order if name in chosen]
     store.write_in_one_piece(path, "".join(lines).encode())
-    if experiment not in EXPERIMENTS:
-        measurement = MEASURED[scale][experiment]
-        measurement.pictures(measurement)
     return path, len(lines), missing

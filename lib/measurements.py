@@ -5,11 +5,11 @@ again; `frame` makes of records what `lib.report` and `lib.claims` read.
 """
 
 import hashlib
-import json
 import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 import torch
@@ -17,8 +17,9 @@ from tqdm import tqdm
 
 from lib import origin, store
 from lib.checkpoints import Budget
-from lib.provenance import commit, provenance
-from lib.runs import resolve_device
+from lib.provenance import code, commit, provenance
+from lib.runs import Place, resolve_device
+from lib.store import RunError
 from lib.trials import SCALES, Seeds, check_scale, chosen_seeds
 
 Metrics = dict  # by name: a list, the lists all of one length, or one value that holds for every row of them
@@ -39,19 +40,18 @@ class Piece:
 
     @property
     def id(self) -> str:
-        return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(store.key(self.settings).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class Measurement:
     """One experiment at one scale.
 
-    `measure(seeds, device, budget, **settings)` returns the metrics of each of these seeds, as Python's own numbers and
-    strings; NaN where there is no value. Where it measures what was computed before, their `provenance` says where that comes
-    from. It is called with `stacked` seeds at a time, for every one of `arms`, which are the settings; with `on_cpu` always
-    with the CPU for device; and has the `budget` checked as often as it can. `seeds` is how many the scale has.
-    `dataset` and `precision` are what tables say of it. `pictures`, called with the measurement itself, publishes what else
-    there is to be shown of it.
+    `measure(seeds, place, **settings)` returns the metrics of each of these seeds, as Python's own numbers and strings; NaN
+    where there is no value. Where it measures what was computed before, their `provenance` says where that comes from. It is
+    called with `stacked` seeds at a time, for every one of `arms`, which are the settings, and checks the budget of the place as
+    often as it can; with `on_cpu`, the device of the place is always the CPU. `seeds` is how many the scale has.
+    `dataset` and `precision` are what tables say of it.
     """
 
     name: str
@@ -63,7 +63,6 @@ class Measurement:
     arms: tuple[dict, ...] = ({},)
     stacked: int = 1
     on_cpu: bool = False
-    pictures: Callable[["Measurement"], None] = lambda measurement: None
 
     def __post_init__(self):
         check_scale(self.scale)
@@ -74,24 +73,41 @@ class Measurement:
         chosen = chosen_seeds(self.seeds if seeds is None else seeds)
         return [Piece(self.name, arm, seed) for arm in arms for seed in chosen]
 
+    def device(self, name: str = "auto") -> torch.device:
+        """As `runs.resolve_device`. Raises RunError also for CUDA where the measurement is always made on the CPU."""
+        device = resolve_device(name)
+        if self.on_cpu and device.type != "cpu" and name != "auto":
+            raise RunError(f"{self.name} is measured on the CPU, on whatever machine; device={name!r} is not possible")
+        return torch.device("cpu") if self.on_cpu else device
+
+    def finish(self, place: Place) -> None:
+        """Called when a run has all its records: what else there is to be kept, beside them. Here nothing."""
+
 
 def one_by_one(measure: Callable[..., pd.DataFrame]) -> Measure:
     """For measurements of a single seed in seconds: `measure(seed, **settings)` returns a data frame of metrics."""
-    return lambda seeds, device, budget, **settings: [measure(seed, **settings).to_dict("list") for seed in seeds]
+    return lambda seeds, place, **settings: [measure(seed, **settings).to_dict("list") for seed in seeds]
 
 
-def run(measurement: Measurement, seeds: Seeds | None = None, device: str = "auto", budget: float | None = None) -> list[dict]:
+def run(
+    measurement: Measurement,
+    seeds: Seeds | None = None,
+    *,
+    device: str = "auto",
+    data_root: str | Path | None = None,
+    budget: float | None = None,
+) -> list[dict]:
     """The records of the pieces of these seeds, in their order, as JSON writes them. What is not in the run store is measured now.
 
-    Networks that are compared come first: all arms of the first `stacked` seeds, then of the next. `device` is as in
-    `runs.resolve_device`, `budget` the time that may be used, in seconds. Stopped at any moment, a run goes on with the first of
-    these groups that has no records. Raises RunError where one cannot be written, and OutOfTime when the budget was too small
+    Networks that are compared come first: all arms of the first `stacked` seeds, then of the next. `device` and `data_root` are
+    as in `runs.run`, `budget` is the time that may be used, in seconds. Stopped at any moment, a run goes on with the first of
+    these groups that has no records. Raises DataError or RunError with what to do, and OutOfTime when the budget was too small
     for all.
     """
-    device = resolve_device("cpu" if measurement.on_cpu else device)
-    left = Budget(math.inf if budget is None else time.time() + budget)
-    commit()  # read now: what runs is the code as it is at the start
-    pieces, folder = measurement.pieces(seeds), store.runs_root()
+    folder, left = store.runs_root(), Budget(math.inf if budget is None else time.time() + budget)
+    place = Place(data_root, measurement.device(device), folder, left)
+    commit(), code()  # read now: what runs is the code as it is at the start
+    pieces = measurement.pieces(seeds)
     records = {piece.id: record for piece in pieces if (record := store.finished(piece, folder))}
     missing = [piece for piece in pieces if piece.id not in records]
     if missing:
@@ -99,10 +115,11 @@ def run(measurement: Measurement, seeds: Seeds | None = None, device: str = "aut
     with tqdm(total=len(pieces), initial=len(records), desc=measurement.name, disable=None) as bar:
         for group in _groups(missing, measurement.stacked):
             left.check()
-            for piece, record in zip(group, _measured(measurement, group, device, left), strict=True):
+            for piece, record in zip(group, _measured(measurement, group, place), strict=True):
                 store.write_record(record, store.record_path(piece, folder))
                 records[piece.id] = record
             bar.update(len(group))
+    measurement.finish(place)
     return [records[piece.id] for piece in pieces]
 
 
@@ -117,12 +134,12 @@ def _groups(pieces: list[Piece], stacked: int) -> Iterable[list[Piece]]:
         yield from groups.values()
 
 
-def _measured(measurement: Measurement, pieces: list[Piece], device: torch.device, budget: Budget) -> list[dict]:
+def _measured(measurement: Measurement, pieces: list[Piece], place: Place) -> list[dict]:
     start = time.perf_counter()
     settings = {name: value for name, value in pieces[0].arm.items() if name != "dataset"}
-    found = measurement.measure([piece.seed for piece in pieces], device, budget, **settings)
+    found = measurement.measure([piece.seed for piece in pieces], place, **settings)
     seconds = round((time.perf_counter() - start) / len(pieces), 2)
-    about = provenance(device) | {"precision": measurement.precision, "stacked": len(pieces), "seconds": seconds}
+    about = provenance(place.device) | {"precision": measurement.precision, "stacked": len(pieces), "seconds": seconds}
     return [_record(piece, metrics, about) for piece, metrics in zip(pieces, found, strict=True)]
 
 
@@ -161,6 +178,6 @@ def collect(
     found = []
     for measurement in experiments(scale):
         for other in SCALES:
-            records = run(measurement, seeds, device) if other == scale else store.published(measurement.name, other)
+            records = run(measurement, seeds, device=device) if other == scale else store.published(measurement.name, other)
             found.append(frame(records, other, measurement.name))
     return pd.concat(filter(len, found), ignore_index=True)

@@ -1,20 +1,16 @@
 """The networks of the trials: built, trained, and kept where training takes long and several experiments need the same one."""
 
-import contextlib
 import json
-import math
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
 from lib import data, models
-from lib.checkpoints import Budget, Checkpoint, OutOfTime
+from lib.checkpoints import Budget, Checkpoint, alone
 from lib.pretrained import pretrained, weights_of
 from lib.provenance import code, provenance
 from lib.store import RunError, write_in_one_piece
@@ -63,7 +59,7 @@ def trained(
         return _train(group, training_set, selection_set, folder, budget, on_epoch)
     found = _read(trial, training_set, folder)
     if found is None:
-        with _alone(trial, folder, budget):
+        with alone(_path(trial, folder).with_suffix(".lock"), str(trial), budget):
             budget.restart()  # the wait is no work
             found = _read(trial, training_set, folder)  # another process may have trained it meanwhile
             if found is None:
@@ -71,28 +67,6 @@ def trained(
                 _keep(trial, found, folder)
                 checkpoint_of(trial, folder).delete()
     return [found]
-
-
-@contextlib.contextmanager
-def _alone(trial: Trial, folder: Path, budget: Budget) -> Iterator[None]:
-    """Whoever else needs the same network waits until it is kept: another worker of a sweep, or another sweep.
-
-    The lock goes with the process that holds it. Raises OutOfTime when the budget does not reach so far.
-    """
-    path = _path(trial, folder).with_suffix(".lock")
-    timeout = -1 if math.isinf(budget.end) else max(0.0, budget.end - time.time())
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path, timeout=timeout)
-        lock.acquire()
-    except Timeout:
-        raise OutOfTime(f"the time is over while another process trains {trial}") from None
-    except OSError as error:
-        raise RunError(f"{path} cannot be written ({error}); another folder for records: BATCHNORM_RUNS") from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _pretrained(trial: Trial, images: data.Dataset) -> Trained:

@@ -1,7 +1,7 @@
 """Runs trials: trains and evaluates those that are missing, here or on a cluster, one record a trial.
 
-A sweep that is stopped at any moment goes on where it was: finished trials are records in the store, and a long training
-has a checkpoint there.
+A sweep that is stopped at any moment goes on where it was: finished trials are records in the store, and a long training or
+evaluation has a checkpoint there.
 """
 
 import contextlib
@@ -97,6 +97,8 @@ def run(
             for trial, record in results:
                 write_record(record, record_path(trial, folder))
                 records[trial] = record
+                _partial(trial, folder).unlink(missing_ok=True)
+                _under_way(trial, folder).delete()
     for shared in groups:
         checkpoint = networks.checkpoint_of(shared, folder)
         seeds = checkpoint.seeds()
@@ -209,8 +211,6 @@ def _compute(
                 | {"data": digests},
             }
             yield trial, record
-            _partial(trial, place.folder).unlink(missing_ok=True)
-            _under_way(trial, place.folder).delete()
     except OutOfTime:
         return
 
@@ -271,8 +271,9 @@ def _evaluate(
     before = read_record(partial, trial) or {}
     metrics, seconds, unsaved = before.get("metrics", {}), before.get("seconds", 0.0), 0.0
     names = {evaluation.dataset: None for evaluation in trial.evaluations}
+    begun = bar.n
     paths_of = [(name, path) for name in names for path in paths(e for e in trial.evaluations if e.dataset == name)]
-    for name, path in paths_of:
+    for done, (name, path) in enumerate(paths_of, start=1):
         if not all(evaluation.label in metrics for evaluation in path):
             checkpoint = _under_way(trial, place.folder)
             settings = {"seed": trial.seed, "image_size": trial.image_size, "targets": targets, "on_batch": on_batch}
@@ -283,7 +284,7 @@ def _evaluate(
                 so_far = {"trial": trial.settings, "metrics": metrics, "seconds": seconds}
                 write_record(so_far, partial)
                 unsaved = 0.0
-        bar.update(0.5 / len(paths_of))
+        bar.update(begun + 0.5 * done / len(paths_of) - bar.n)
     return metrics, seconds
 
 

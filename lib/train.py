@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lib import data
-from lib.checkpoints import EVERY, Budget, Checkpoint, OutOfTime
+from lib.checkpoints import EVERY, Budget, Checkpoint, OutOfTime, under
 from lib.enlarged import FirstLayer
 from lib.evaluate import Evaluation, evaluate
 from lib.memory import keep_freed
@@ -178,22 +178,18 @@ class State:
         checkpoint.before = place["seconds"]
         self.epoch, self.batch, self.diverged_at = place["epoch"], place["batch"], place["diverged_at"]
         self.total.copy_(tensors["total"])
-        self.model.load_state_dict(_under("model.", tensors))
+        self.model.load_state_dict(under("model.", tensors))
         if place["best_accuracy"] is not None:
-            self.best, self.best_accuracy = _under("best.", tensors), place["best_accuracy"]
+            self.best, self.best_accuracy = under("best.", tensors), place["best_accuracy"]
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         buffers = defaultdict(dict)
-        for name, value in _under("optimizer.", tensors).items():
+        for name, value in under("optimizer.", tensors).items():
             i, kind = name.split(".")
             buffers[int(i)][kind] = torch.empty_like(parameters[int(i)]).copy_(value)  # in the parameter's memory format
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": dict(buffers)})
         for s in range(len(self.seeds)):
             self.order[s].set_state(tensors[f"order.{s}"])
             self.augmentation[s].set_state(tensors[f"augmentation.{s}"])
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def _stop_in_time(budget: Budget, state: State, checkpoint: Checkpoint | None) -> None:

@@ -148,4 +148,5 @@ def chosen_seeds(seeds: Seeds) -> Sequence[int]:
 
 def over_seeds(trials: list[Trial], seeds: Seeds) -> list[Trial]:
     """Each trial with each of the seeds. Raises ValueError for none."""
-    return [replace(trial, seed=seed) for trial in trials for seed in chosen_seeds(seeds)]
+    chosen = chosen_seeds(seeds)
+    return [replace(trial, seed=seed) for trial in trials for seed in chosen]

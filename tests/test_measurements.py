@@ -1,17 +1,20 @@
 """Measurements: run once, kept, published, and read as one data frame."""
 
 import errno
+import itertools
 import json
 import math
 import os
+import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 import torch
 
-from lib import experiments, measurements, store
-from lib.checkpoints import OutOfTime
+from lib import checkpoints, experiments, measurements, store
+from lib.checkpoints import Budget, OutOfTime
 from lib.measurements import Measurement, collect, frame, one_by_one, run
 
 
@@ -29,11 +32,10 @@ class Counting:
     def __init__(self, fails_at=None):
         self.calls, self.fails_at = [], fails_at
 
-    def measure(self, seeds, device, budget, norm, depth=1):
+    def measure(self, seeds, place, norm, depth=1):
         if len(self.calls) == self.fails_at:
             raise KeyboardInterrupt
-        assert isinstance(device, torch.device)
-        budget.check()
+        assert isinstance(place.device, torch.device)
         self.calls.append((norm, seeds))
         return [{"epoch": [1, 2], "loss": [seed / 3, math.nan], "final": float(seed)} for seed in seeds]
 
@@ -78,11 +80,24 @@ def test_seeds_may_be_chosen():
         run(counting.at(), [])
 
 
-def test_a_run_stops_in_time_and_goes_on():
-    counting = Counting()
+def test_a_run_stops_in_time_and_goes_on(monkeypatch):
+    """A second passes whenever the budget looks at the clock: once before every group."""
+    clock = itertools.count(1e9)
+    monkeypatch.setattr(checkpoints, "time", SimpleNamespace(time=lambda: next(clock), monotonic=time.monotonic))
+    monkeypatch.setattr(measurements, "time", SimpleNamespace(time=lambda: next(clock), perf_counter=time.perf_counter))
+    first, second = Counting(), Counting()
     with pytest.raises(OutOfTime):
-        run(counting.at(), budget=0.0)
-    assert counting.calls == [] and len(run(counting.at(), budget=3600.0)) == 6
+        run(first.at(), budget=3 + Budget.RESERVE)
+    assert first.calls == [("batch", [0, 1])]
+    assert len(run(second.at(), budget=100)) == 6 and second.calls == [("none", [0, 1]), ("batch", [2]), ("none", [2])]
+
+
+def test_cuda_is_refused_where_everything_is_measured_on_the_cpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(store.RunError, match="made-up is measured on the CPU.*device='cuda' is not possible"):
+        run(replace(Counting().at(), on_cpu=True), device="cuda")
+    with pytest.raises(store.RunError, match="unknown device 'gpu'"):
+        run(replace(Counting().at(), on_cpu=True), device="gpu")
 
 
 def test_what_is_measured_on_the_cpu_says_so(monkeypatch):

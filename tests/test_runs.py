@@ -944,7 +944,7 @@ def test_a_network_that_another_sweep_has_trained_meanwhile_is_read(sweep, fitte
             found[0] |= sweep([other])[0]
         return FileLock(path, timeout=timeout)
 
-    monkeypatch.setattr(networks, "FileLock", lock)
+    monkeypatch.setattr(checkpoints, "FileLock", lock)
     (record,) = sweep([VGG])
     assert fitted == [[0]] and record["metrics"]["clean"] == found[0]["metrics"]["clean"]
 

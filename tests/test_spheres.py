@@ -1,5 +1,7 @@
 """Chapter 07: circles and their best classifier, running averages of one training, records, claims, pictures and exercises."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -7,10 +9,12 @@ from common import solution
 from torch import nn
 
 from lib import claims as claim_tables
-from lib import report, store, verdicts
-from lib.checkpoints import Budget
+from lib import data, report, store, verdicts
+from lib.checkpoints import Budget, Checkpoint, OutOfTime
 from lib.exercises import RIGHT
 from lib.parameters import ParameterError, validate
+from lib.provenance import code
+from lib.runs import Place
 from lib.spheres import claims, exercises, experiments, figures, tables
 from lib.spheres.averages import EXACT, Averages, norm_layers
 from lib.spheres.parameters import Spheres
@@ -21,6 +25,16 @@ from lib.stack import side_by_side
 
 CHAPTER = "07-spheres"
 CPU = torch.device("cpu")
+
+
+def here(folder, budget=None):
+    return Place(None, CPU, folder, budget or Budget())
+
+
+def orders(*seeds):
+    return [data.generator(seed, "order") for seed in seeds]
+
+
 UNITS = 20
 
 
@@ -111,7 +125,7 @@ def watched(seeds, norm="batch", lr=0.01, epochs=3):
     networks = [network(norm, seed, UNITS) for seed in seeds]
     model, points = side_by_side(networks), Points(seeds, test_points=10)
     averages = Averages(model)
-    learning = train(model, averages, points.train, points.train_labels, seeds, lr)
+    learning = train(model, averages, points.train, points.train_labels, orders(*seeds), lr)
     found = [next(learning) for _ in range(epochs)]
     model.unstack(networks)
     return model, averages, networks, points, found
@@ -175,17 +189,42 @@ def test_the_same_weights_are_right_with_one_average_and_wrong_with_the_other():
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_what_is_measured_of_several_seeds_is_what_each_has_alone(norm):
-    settings = {"device": CPU, "budget": Budget(), "norm": norm, "lr": 0.02, "epochs": 3, "units": UNITS, "test_points": 200}
+def test_what_is_measured_of_several_seeds_is_what_each_has_alone(norm, tmp_path):
+    settings = {"place": here(tmp_path), "norm": norm, "lr": 0.02, "epochs": 3, "units": UNITS, "test_points": 200}
     together, alone = measure([4, 2], **settings), [measure([seed], **settings)[0] for seed in (4, 2)]
     for one, other in zip(together, alone, strict=True):
         assert one.keys() == other.keys() and one["epoch"] == [1, 2, 3]
-        for name in (name for name in one if not name.startswith("map ")):
+        for name in (name for name in one if not name.startswith("map ") and name != "provenance"):
             np.testing.assert_allclose(one[name], other[name], rtol=0.02, atol=0.5, err_msg=name)
 
 
-def test_measured_accuracies_are_those_of_torchs_own_networks():
-    (found,) = measure([5], CPU, Budget(), "batch", lr=0.01, epochs=3, units=UNITS, test_points=200)
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("steps", [30, 55, 100])  # an epoch has 20; networks are looked at after each
+def test_a_training_that_was_stopped_goes_on_bit_for_bit(norm, steps, tmp_path):
+    settings = {"norm": norm, "lr": 0.02, "epochs": 6, "units": UNITS, "test_points": 200}
+    whole = measure([4, 2], here(tmp_path / "whole"), **settings)
+
+    class Stops(Budget):
+        left = steps
+
+        def check(self):
+            self.left -= 1
+            if self.left == 0:
+                raise OutOfTime
+
+    with pytest.raises(OutOfTime):
+        measure([4, 2], here(tmp_path, Stops()), **settings)
+    (saved,) = tmp_path.glob("*.safetensors")
+    assert Checkpoint(saved, code()).load()[1]["epoch"] >= steps // 22
+    resumed = measure([4, 2], here(tmp_path), **settings)
+    assert not saved.exists()
+    for one, other in zip(whole, resumed, strict=True):
+        assert one.pop("provenance") and other.pop("provenance")
+        assert json.dumps(one) == json.dumps(other)  # NaN equals NaN
+
+
+def test_measured_accuracies_are_those_of_torchs_own_networks(tmp_path):
+    (found,) = measure([5], here(tmp_path), "batch", lr=0.01, epochs=3, units=UNITS, test_points=200)
     points = Points([5], test_points=200)
     for kind, momentum in (("exponential", 0.1), ("cumulative", None)):
         alone = learn(momentum, 5, units=UNITS, epochs=3)
@@ -198,8 +237,8 @@ def test_measured_accuracies_are_those_of_torchs_own_networks():
     assert all(abs(shift) < 1e-6 for shift in found["shift exact"])
 
 
-def test_the_first_epoch_with_all_points_right_is_found():
-    found = measure([0, 1], CPU, Budget(), "batch", lr=0.05, epochs=12, units=60, test_points=100)
+def test_the_first_epoch_with_all_points_right_is_found(tmp_path):
+    found = measure([0, 1], here(tmp_path), "batch", lr=0.05, epochs=12, units=60, test_points=100)
     for own in found:
         for statistics in STATISTICS["batch"]:
             right = [epoch for epoch, value in zip(own["epoch"], own[f"accuracy {statistics}"], strict=True) if value == 100]
@@ -215,7 +254,7 @@ def test_the_order_of_the_points_does_not_depend_on_the_network():
     networks = [network("none", 7, UNITS)]
     points = Points([7], test_points=1)
     model = side_by_side(networks)
-    loss, right = next(train(model, Averages(model), points.train, points.train_labels, [7], lr=0.0))
+    loss, right = next(train(model, Averages(model), points.train, points.train_labels, orders(7), lr=0.0))
     expected = nn.functional.cross_entropy(networks[0](points.train[0]), points.train_labels).detach()
     assert float(loss) == pytest.approx(float(expected), rel=1e-5)
     assert float(right) == pytest.approx(float(accuracy(margins(networks[0], points.train[0]), points.train_labels)))
@@ -245,7 +284,7 @@ def test_the_books_records_are_what_this_code_measures():
         settings = record["trial"]["settings"]
         norm, lr, gamma = settings["norm"], settings["lr"], settings.get("gamma", "ones")
         points, model = Points([0], test_points=1), side_by_side([network(norm, 0, gamma=gamma)])
-        loss, right = next(train(model, Averages(model), points.train, points.train_labels, [0], lr))
+        loss, right = next(train(model, Averages(model), points.train, points.train_labels, orders(0), lr))
         assert record["metrics"]["loss"][0] == pytest.approx(float(loss), rel=1e-3)
         assert record["metrics"]["accuracy batch"][0] == pytest.approx(float(right), abs=0.5)
 

@@ -25,6 +25,6 @@ def experiments(scale: str) -> list[Measurement]:
     found = []
     for name, epochs, seeds in zip((FIGURE, EARLY, INITIAL), EPOCHS[scale], SEEDS[scale], strict=True):
         arms = tuple({"norm": norm, "epochs": epochs} | SETTINGS[scale] for norm in NORMS)
-        more = {"pictures": frames.publish} if name == FIGURE else {}
-        found.append(Measurement(name, scale, measure, dataset, "fp32", seeds, arms, **more))
+        kind = frames.Figure if name == FIGURE else Measurement
+        found.append(kind(name, scale, measure, dataset, "fp32", seeds, arms))
     return found

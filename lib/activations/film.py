@@ -16,9 +16,10 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from lib import data, models, store
-from lib.checkpoints import Budget, Checkpoint
+from lib.checkpoints import Budget, Checkpoint, alone
 from lib.evaluate import STATISTICS_BATCH, frozen
 from lib.provenance import code, provenance
+from lib.runs import Place
 from lib.store import RunError
 from lib.train import fit
 
@@ -51,7 +52,7 @@ class Snapshot:
 class Film:
     """`losses`: the mean training loss of epochs 1, 2, … in nats.
 
-    `provenance` is that of the training it was taken from, which may have gone on for longer.
+    `provenance` is that of the training it was taken from, which may have gone on for longer; its `seconds` are of these epochs.
     """
 
     snapshots: list[Snapshot]
@@ -60,10 +61,10 @@ class Film:
 
 
 def film(
-    dataset: str,
+    train: data.Dataset,
+    test: data.Dataset,
     seed: int,
-    device: torch.device,
-    budget: Budget | None = None,
+    place: Place,
     *,
     norm: str,
     hidden: str,
@@ -74,41 +75,63 @@ def film(
 ) -> Film:
     """The film of a network, trained as far as it is missing: those of SNAPSHOTS up to `epochs`, which must be one of them.
 
+    It is kept in the folder of the `place`, and trained on the device that its data are on.
     `norm`: "none", or "batch" for batch norm before the ReLU of the first two hidden layers; `hidden` are the widths of
     the hidden layers, one of which is 2, as "392-196-2-49". Plain SGD at a constant learning rate (Appendix E).
     Before training there are no running averages yet, only what they start from; with batch norm, epoch 0 is therefore seen
     twice, in both statistics. Raises ValueError for other `epochs`, RunError where the loss stops being finite or a file is damaged,
-    OutOfTime when the `budget` is spent.
+    OutOfTime when the budget of the place is spent.
     """
     if epochs not in SNAPSHOTS:
         raise ValueError(f"epochs={epochs}; allowed: {', '.join(map(str, SNAPSHOTS))}")
-    train, test = (data.load(dataset, split, device=device) for split in ("train", "test"))
     settings = {"norm": norm, "hidden": hidden, "batch_size": batch_size, "lr": lr, "weight_decay": weight_decay}
-    name = "-".join(str(part) for part in (dataset, *settings.values(), "seed", seed, train.sha256[:12]))
-    shelf = _Shelf(store.runs_root() / "films" / name, provenance(device) | {"data": {dataset: train.sha256}})
+    name = "-".join(str(part) for part in (train.name, *settings.values(), "seed", seed, train.sha256[:12]))
+    about = provenance(train.images.device) | {"data": {train.name: train.sha256}}
+    shelf = _Shelf(place.folder / "films" / name, about)
     wanted = [(0, BATCH)] * (norm == "batch") + [(epoch, RUNNING) for epoch in SNAPSHOTS if epoch <= epochs]
-    if len(shelf.losses()) < epochs or not all(shelf.path(*which).exists() for which in wanted):
-        network = network_of(train, seed, norm, hidden)
+    if not shelf.has(wanted, epochs):
+        with alone(shelf.folder.with_suffix(".lock"), name, place.budget):
+            place.budget.restart()  # the wait is no work
+            if not shelf.has(wanted, epochs):  # another process may have taken it meanwhile
+                network = network_of(train, seed, norm, hidden)
+                training = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "weight_decay": weight_decay}
+                diverged_at = _take(shelf, wanted, network, train, test, seed, place.budget, training)
+                if diverged_at:
+                    raise RunError(
+                        f"the training loss of {name} stopped being finite in epoch {diverged_at}; a lower lr may help"
+                    )
+    return shelf.film(wanted, epochs)
 
-        def take(epoch: int) -> None:
-            for which in wanted:
-                if which[0] == epoch:
-                    shelf.put(snapshot(network, train, test, *which))
 
-        checkpoint = Checkpoint(shelf.folder / "checkpoint.safetensors", code())
+Moment = tuple[int, str]  # of a snapshot: its epoch, and the statistics
 
-        def on_epoch(epoch: int, losses: Tensor) -> None:
-            shelf.put_loss(epoch, losses.item(), checkpoint.seconds)
-            take(epoch)
 
-        take(0)
-        size = train.images.shape[-1]
-        training = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "weight_decay": weight_decay}
-        where = {"seeds": [seed], "image_size": size, "on_epoch": on_epoch, "checkpoint": checkpoint, "budget": budget}
-        (diverged_at,) = fit([network], train, **training, **where)
-        if diverged_at:
-            raise RunError(f"the training loss of {name} stopped being finite in epoch {diverged_at}; a lower lr may help")
-    return Film([shelf.get(*which) for which in wanted], shelf.losses()[:epochs], shelf.provenance())
+def _take(
+    shelf: "_Shelf",
+    wanted: list[Moment],
+    network: nn.Sequential,
+    train: data.Dataset,
+    test: data.Dataset,
+    seed: int,
+    budget: Budget,
+    training: dict,
+) -> int | None:
+    """Train the network and put what is wanted on the shelf. Returns the epoch in which the loss stopped being finite, or None."""
+    checkpoint = Checkpoint(shelf.folder / "checkpoint.safetensors", code())
+
+    def take(epoch: int) -> None:
+        for moment in wanted:
+            if moment[0] == epoch:
+                shelf.put(snapshot(network, train, test, *moment))
+
+    def on_epoch(epoch: int, losses: Tensor) -> None:
+        shelf.put_loss(epoch, losses.item(), checkpoint.seconds)
+        take(epoch)
+
+    take(0)
+    where = {"image_size": train.images.shape[-1], "on_epoch": on_epoch, "checkpoint": checkpoint, "budget": budget}
+    (diverged_at,) = fit([network], train, seeds=[seed], **training, **where)
+    return diverged_at
 
 
 def network_of(train: data.Dataset, seed: int, norm: str, hidden: str) -> nn.Sequential:
@@ -140,7 +163,7 @@ def snapshot(network: nn.Sequential, train: data.Dataset, test: data.Dataset, ep
 
 
 class _Shelf:
-    """A film on disk: one file a snapshot, and the losses of all epochs with the provenance of the training."""
+    """A film on disk: one file a snapshot, and the loss of each epoch and the seconds until then, with the training's provenance."""
 
     def __init__(self, folder: Path, here: dict):
         self.folder, self.here = folder, here
@@ -158,32 +181,39 @@ class _Shelf:
             with safe_open(self.path(epoch, statistics), "pt") as file:
                 about = {name: float(value) for name, value in file.metadata().items()}
                 return Snapshot(epoch, statistics, file.get_tensor("train"), file.get_tensor("test"), **about)
-        except (SafetensorError, OSError, ValueError) as error:
+        except (SafetensorError, OSError, ValueError, AttributeError, TypeError) as error:
             raise self._damaged(error) from error
 
     def _damaged(self, error: Exception) -> RunError:
         return RunError(f"the film in {self.folder} is damaged ({error}). Delete the folder, and it is taken again")
 
+    def has(self, wanted: list[Moment], epochs: int) -> bool:
+        return len(self._training()["losses"]) >= epochs and all(self.path(*moment).exists() for moment in wanted)
+
+    def film(self, wanted: list[Moment], epochs: int) -> Film:
+        training = self._training()
+        about = training["provenance"] | ({"seconds": training["seconds"][epochs - 1]} if epochs else {})
+        return Film([self.get(*moment) for moment in wanted], training["losses"][:epochs], about)
+
     def _training(self) -> dict:
         """What was written after the last epoch."""
         path = self.folder / "training.json"
         if not path.exists():
-            return {"losses": [], "provenance": self.here}
+            return {"losses": [], "seconds": [], "provenance": self.here}
         try:
             found = json.loads(path.read_text())
-            return {name: found[name] for name in ("losses", "provenance")}
-        except (OSError, ValueError, KeyError) as error:
+            return {name: found[name] for name in ("losses", "seconds", "provenance")}
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise self._damaged(error) from error
-
-    def losses(self) -> list[float]:
-        return self._training()["losses"]
-
-    def provenance(self) -> dict:
-        return self._training()["provenance"]
 
     def put_loss(self, epoch: int, loss: float, seconds: float) -> None:
         """What was written of later epochs, by a training that starts anew, goes."""
         if not math.isfinite(loss):
             return
-        training = {"losses": [*self.losses()[: epoch - 1], loss], "provenance": self.here | {"seconds": round(seconds, 2)}}
+        before = self._training()
+        training = {
+            "losses": [*before["losses"][: epoch - 1], loss],
+            "seconds": [*before["seconds"][: epoch - 1], round(seconds, 2)],
+            "provenance": self.here,
+        }
         store.write_in_one_piece(self.folder / "training.json", json.dumps(training).encode())

@@ -11,7 +11,7 @@ from lib import data, store
 from lib.activations.film import Snapshot, film
 from lib.activations.geometry import AXES, MIDDLE_EPOCH
 from lib.measurements import Measurement
-from lib.runs import resolve_device
+from lib.runs import Place
 from lib.trials import SCALES
 
 SEED = 0
@@ -55,17 +55,31 @@ class Frames:
             with np.load(path) as archive:
                 return cls(**archive)
         except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise store.RunError(f"{path} is damaged ({error}); restore it with `git checkout` and publish again") from error
+            raise store.RunError(
+                f"{path} is damaged ({error}). Delete it and run again; one in book/records is restored with `git checkout`"
+            ) from error
 
 
-def frames(figure: Measurement, device: str = "auto") -> Frames:
-    """The frames of the two films of the figure, which are trained first where they are missing."""
-    train = data.load(figure.dataset, "train")
-    labels = train.labels.numpy()
+class Figure(Measurement):
+    """A measurement of films, whose frames are kept beside the record of the last film of SEED."""
+
+    def finish(self, place: Place) -> None:
+        path = self.frames(place.folder)
+        if path.with_suffix(".json").exists() and not path.exists():
+            store.write_in_one_piece(path, frames(self, place).bytes())
+
+    def frames(self, folder: Path) -> Path:
+        return store.record_path(self.pieces([SEED])[-1], folder).with_suffix(".npz")
+
+
+def frames(figure: Measurement, place: Place) -> Frames:
+    """The frames of the two films of the figure."""
+    train, test = (data.load(figure.dataset, split, place.data_root, place.device) for split in ("train", "test"))
+    labels = train.labels.cpu().numpy()
     chosen = np.sort(np.concatenate([np.flatnonzero(labels == label)[:EACH] for label in np.unique(labels)]))
     shown = []
     for arm in figure.arms:
-        seen = film(figure.dataset, SEED, resolve_device(device), **arm).snapshots
+        seen = film(train, test, SEED, place, **arm).snapshots
         initial = seen[0]  # with batch norm, as it is in training
         shown.append([initial, *(snapshot for snapshot in seen if snapshot.epoch > 0)])
     epochs = np.array([snapshot.epoch for snapshot in shown[0]])
@@ -118,22 +132,12 @@ def class_map(points: np.ndarray, labels: np.ndarray, box: tuple[float, float, f
     return np.where(np.sum(counts, 0) > 0, np.argmax(counts, 0), EMPTY).astype(np.uint8)
 
 
-def path(figure: Measurement, scale: str) -> Path:
-    return store.PUBLISHED / scale / f"{figure.name}-frames.npz"
-
-
-def publish(figure: Measurement) -> None:
-    """Where the two films were taken here. Others, published from another machine, stay."""
-    folder = store.runs_root()
-    if all(store.finished(piece, folder) for piece in figure.pieces([SEED])):
-        store.write_in_one_piece(path(figure, figure.scale), frames(figure).bytes())
-
-
-def at_the_largest_scale(figure: Measurement, device: str = "auto") -> tuple[str, Frames]:
-    """The largest scale at which there are frames, published or taken now at that of `figure`, and those frames."""
+def at_the_largest_scale(figure: Figure) -> tuple[str, Frames]:
+    """The largest scale at which there are frames, published or, of `figure`, from its last run, and those frames."""
     for scale in reversed(SCALES):
+        published = store.PUBLISHED / scale / f"{figure.name}.npz"
         if scale == figure.scale:
-            return scale, frames(figure, device)
-        if path(figure, scale).exists():
-            return scale, Frames.read(path(figure, scale))
+            return scale, Frames.read(figure.frames(store.runs_root()))
+        if published.exists():
+            return scale, Frames.read(published)
     raise AssertionError(f"{figure.scale} is none of {SCALES}")

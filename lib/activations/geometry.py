@@ -4,13 +4,13 @@ import math
 import warnings
 
 import numpy as np
-import torch
 from scipy.spatial.distance import pdist
 
 from lib import data
 from lib.activations.film import Film, Snapshot, film
 from lib.checkpoints import Budget
 from lib.measurements import Metrics
+from lib.runs import Place
 
 NEIGHBOURS = 10
 AXES = 10.0  # the paper's pictures show the plane from -10 to 10
@@ -20,13 +20,14 @@ MIDDLE_EPOCH = 20  # of the picture in the middle
 CHANCE_LOSS = math.log(10)  # of a network that says a tenth for every class, in nats
 
 
-def measure(dataset: str, seeds: list[int], device: torch.device, budget: Budget, **settings) -> list[Metrics]:
+def measure(dataset: str, seeds: list[int], place: Place, **settings) -> list[Metrics]:
     """The metrics of the films of these seeds; `settings` as in `film`."""
-    train, test = (data.load(dataset, split) for split in ("train", "test"))
-    labels = train.labels.numpy(), test.labels.numpy()
-    films = [film(dataset, seed, device, budget, **settings) for seed in seeds]
-    budget.restart()
-    return [metrics(seen, *labels, budget) | {"provenance": seen.provenance} for seen in films]
+    train, test = (data.load(dataset, split, place.data_root, place.device) for split in ("train", "test"))
+    place.budget.restart()  # to load data is no work
+    films = [film(train, test, seed, place, **settings) for seed in seeds]
+    place.budget.restart()
+    labels = train.labels.cpu().numpy(), test.labels.cpu().numpy()
+    return [metrics(seen, *labels, place.budget) | {"provenance": seen.provenance} for seen in films]
 
 
 def metrics(seen: Film, train_labels: np.ndarray, test_labels: np.ndarray, budget: Budget) -> Metrics:

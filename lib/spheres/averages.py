@@ -49,6 +49,22 @@ class Averages:
             layer.running_mean.copy_(mean)
             layer.running_var.copy_(variance)
 
+    def state(self) -> dict[str, Tensor]:
+        """All that was taken in, by name."""
+        found = {"batches": torch.tensor(self.batches)}
+        for kind in KINDS:
+            for i, (mean, variance) in enumerate(zip(self.means[kind], self.variances[kind], strict=True)):
+                found |= {f"{kind}.{i}.mean": mean, f"{kind}.{i}.variance": variance}
+        return found
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """What `state` gave, of a model like this one."""
+        self.batches = int(state["batches"])
+        for kind in KINDS:
+            for i, (mean, variance) in enumerate(zip(self.means[kind], self.variances[kind], strict=True)):
+                mean.copy_(state[f"{kind}.{i}.mean"])
+                variance.copy_(state[f"{kind}.{i}.variance"])
+
     def lags(self, kind: str) -> list[Tensor]:
         """How far running means are from the exact ones: root mean square over units, relative to that of the deviations.
 

@@ -1,6 +1,6 @@
 """Networks that learn two circles (Appendix D, Figure 6): points, networks and training."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -62,20 +62,26 @@ class Points:
 
 
 def train(
-    model: nn.Module, averages: Averages, points: Tensor, labels: Tensor, seeds: list[int], lr: float
+    model: nn.Module,
+    averages: Averages,
+    points: Tensor,
+    labels: Tensor,
+    order: list[torch.Generator],
+    lr: float,
+    on_batch: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Train a stack of networks, the s-th on points[s] in the order of seeds[s], for as long as it is asked to go on.
+    """Train a stack of networks, the s-th on points[s] shuffled by order[s], for as long as it is asked to go on.
 
     Plain SGD, all points once an epoch in mini-batches of 50. After each epoch it yields, for each network, the mean loss in
-    nats and the accuracy in percent of the epoch's mini-batches, each before the step it caused.
+    nats and the accuracy in percent of the epoch's mini-batches, each before the step it caused. `on_batch` is called after
+    every mini-batch.
     """
     optimizer = torch.optim.SGD(model.parameters(), lr, fused=True)
-    order = [data.generator(seed, "order") for seed in seeds]
-    each = torch.arange(len(seeds))[:, None]
+    each = torch.arange(len(order))[:, None]
     while True:
         model.train()
         shuffled = torch.stack([torch.randperm(len(labels), generator=generator) for generator in order]).to(points.device)
-        loss, right = torch.zeros(2, len(seeds), device=points.device)
+        loss, right = torch.zeros(2, len(order), device=points.device)
         for batch in shuffled.split(BATCH_SIZE, dim=1):
             logits = model(points[each, batch])
             losses = cross_entropy(logits, labels[batch])
@@ -85,6 +91,7 @@ def train(
             averages.count()
             loss += losses.detach().sum(1)
             right += (logits.argmax(2) == labels[batch]).sum(1)
+            on_batch()
         yield loss / len(labels), 100 * right / len(labels)
 
 

@@ -1,12 +1,16 @@
 """What networks are like while they learn two circles, with each kind of statistics that batch norm can be evaluated with."""
 
+import copy
 import math
 
 import torch
 from torch import Tensor, nn
 
-from lib.checkpoints import Budget
+from lib import data
+from lib.checkpoints import EVERY, Budget, Checkpoint, OutOfTime, under
 from lib.measurements import Metrics
+from lib.provenance import code
+from lib.runs import Place
 from lib.spheres.averages import EXACT, KINDS, Averages
 from lib.spheres.points import grid, packed
 from lib.spheres.training import GAMMAS, TEST_POINTS, UNITS, Points, network, train
@@ -51,17 +55,49 @@ class Watch:
         self.points = Points(seeds, test_points=test_points).to(device)
         self.networks = [network(norm, seed, units, gamma=gamma).to(device).eval() for seed in seeds]
         self.model = side_by_side(self.networks)
-        self.averages = Averages(self.model)
+        self.averages, self.order = Averages(self.model), [data.generator(seed, "order") for seed in seeds]
+        self.epoch = 0
         self.rows: list[list[dict]] = [[] for _ in seeds]
         nothing = {f"{what} {name}": math.nan for name in self.statistics for what in ("first", "noisy at first")}
         self.results = [dict(nothing) for _ in seeds]
 
-    def train(self, lr: float, epochs: int, budget: Budget) -> None:
-        epoch_by_epoch = train(self.model, self.averages, self.points.train, self.points.train_labels, self.seeds, lr)
-        for epoch, (loss, right) in zip(range(1, epochs + 1), epoch_by_epoch, strict=False):
-            if epoch <= EVERY_EPOCH or epoch % THEN_EVERY == 0 or epoch == epochs:
-                self._look(epoch, {"loss": loss, "accuracy batch": right}, last=epoch == epochs)
-            budget.check()
+    def train(self, lr: float, epochs: int, budget: Budget, checkpoint: Checkpoint) -> None:
+        """From where the checkpoint was saved: every few minutes, and when the budget is spent, which raises OutOfTime."""
+        self._resume(checkpoint)
+        budget.restart()
+        points, labels = self.points.train, self.points.train_labels
+        epoch_by_epoch = train(self.model, self.averages, points, labels, self.order, lr, on_batch=budget.check)
+        so_far = self._state()
+        try:
+            for epoch, (loss, right) in zip(range(self.epoch + 1, epochs + 1), epoch_by_epoch, strict=False):
+                if epoch <= EVERY_EPOCH or epoch % THEN_EVERY == 0 or epoch == epochs:
+                    self._look(epoch, {"loss": loss, "accuracy batch": right}, last=epoch == epochs)
+                self.epoch = epoch
+                so_far = self._state()
+                if checkpoint.age > EVERY:
+                    checkpoint.save(*so_far)
+                budget.check()
+        except OutOfTime:
+            checkpoint.save(*so_far)
+            raise
+
+    def _state(self) -> tuple[dict[str, Tensor], dict]:
+        """Everything that the training goes on from after this epoch, as a checkpoint takes it."""
+        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        tensors |= {f"averages.{name}": value for name, value in self.averages.state().items()}
+        tensors |= {f"order.{s}": generator.get_state() for s, generator in enumerate(self.order)}
+        seen = {"epoch": self.epoch, "rows": self.rows, "results": self.results}
+        return {name: value.clone() for name, value in tensors.items()}, copy.deepcopy(seen)
+
+    def _resume(self, checkpoint: Checkpoint) -> None:
+        tensors, seen = checkpoint.load() or ({}, {})
+        if seen:
+            checkpoint.before = seen["seconds"]
+            self.epoch, self.rows, self.results = seen["epoch"], seen["rows"], seen["results"]
+            self.model.load_state_dict(under("model.", tensors))
+            self.averages.load_state(under("averages.", tensors))
+            for s, generator in enumerate(self.order):
+                generator.set_state(tensors[f"order.{s}"])
 
     def _look(self, epoch: int, columns: dict[str, Tensor], last: bool) -> None:
         """Add a row for each network: `columns`, one value a network each, and what is seen now."""
@@ -94,8 +130,7 @@ class Watch:
 
 def measure(
     seeds: list[int],
-    device: torch.device,
-    budget: Budget,
+    place: Place,
     norm: str,
     lr: float,
     epochs: int,
@@ -110,11 +145,16 @@ def measure(
     ones, in standard deviations of the margins, and for the epochs of MAPPED and the last `map …`; with batch norm also
     `lag … 1` and `lag … 2` (`Averages.lags`). `first …` is the first epoch seen with all training points right, NaN where there
     is none. `noisy …` is the accuracy on noisy test points after the last epoch, `noisy at first …` after the first one with
-    all training points right. Raises OutOfTime where the `budget` is too small; the training then starts anew.
+    all training points right. Raises OutOfTime where the budget of the place is too small; the training then goes on from its
+    checkpoint in the folder of the place.
     """
-    watch = Watch(seeds, device, norm, gamma, units, test_points)
-    watch.train(lr, epochs, budget)
+    watch = Watch(seeds, place.device, norm, gamma, units, test_points)
+    settings = (norm, gamma, lr, units, test_points, epochs, "seeds", *seeds)
+    checkpoint = Checkpoint(place.folder / f"circles-{'-'.join(map(str, settings))}.safetensors", code())
+    watch.train(lr, epochs, place.budget, checkpoint)
+    checkpoint.delete()
+    about = {"provenance": {"seconds": round(checkpoint.seconds / len(seeds), 2)}}
     return [
-        {name: [row[name] for row in rows] for name in rows[0]} | result
+        {name: [row[name] for row in rows] for name in rows[0]} | result | about
         for rows, result in zip(watch.rows, watch.results, strict=True)
     ]
