@@ -58,7 +58,8 @@ def publish(experiment: str, scale: str, folder: str | Path | None = None) -> tu
     run store, as in `store.runs_root`. What was published before, perhaps from another machine, stays unless it is in the store.
     Returns the path, how many records are published and how many are missing. Raises RunError when there is none.
     """
-    folder, own = store.runs_root(folder), [each.settings for each in planned(experiment, scale)]
+    folder, plan = store.runs_root(folder), planned(experiment, scale)
+    own = [each.settings for each in plan]
     kinds = list(dict.fromkeys(map(store.kind, own)))
     records = {store.key(record["trial"]): record for record in store.published(experiment, scale)}
     for path in folder.glob("*.json"):
@@ -71,7 +72,7 @@ def publish(experiment: str, scale: str, folder: str | Path | None = None) -> tu
     seed_and_kind = {name: (record["seed"], kinds.index(store.kind(record["trial"]))) for name, record in chosen.items()}
     order = dict.fromkeys([*map(store.key, own), *sorted(chosen, key=seed_and_kind.get)])
     path, missing = store.PUBLISHED / scale / f"{experiment}.jsonl", sum(store.key(settings) not in chosen for settings in own)
-    for each in planned(experiment, scale):
+    for each in plan:
         if (pictures := store.record_path(each, folder).with_suffix(".npz")).exists():
             store.write_in_one_piece(path.with_suffix(".npz"), pictures.read_bytes())
     lines = [json.dumps(chosen[name]) + "\n" for name in order if name in chosen]
