@@ -54,7 +54,7 @@ def device_of(experiment: str, scale: str) -> torch.device:
 def publish(experiment: str, scale: str, folder: str | Path | None = None) -> tuple[Path, int, int]:
     """Write the finished records of an experiment to `book/records/<scale>/<experiment>.jsonl`, one a line.
 
-    Those of seeds beyond the scale's own too, and beside them, as `.npz`, the pictures that some are kept with. `folder` is the
+    Those of seeds beyond the scale's own too, and the frames that lie beside one, as `.npz`. `folder` is the
     run store, as in `store.runs_root`. What was published before, perhaps from another machine, stays unless it is in the store.
     Returns the path, how many records are published and how many are missing. Raises RunError when there is none.
     """
@@ -73,8 +73,8 @@ def publish(experiment: str, scale: str, folder: str | Path | None = None) -> tu
     order = dict.fromkeys([*map(store.key, own), *sorted(chosen, key=seed_and_kind.get)])
     path, missing = store.PUBLISHED / scale / f"{experiment}.jsonl", sum(store.key(settings) not in chosen for settings in own)
     for each in plan:
-        if (pictures := store.record_path(each, folder).with_suffix(".npz")).exists():
-            store.write_in_one_piece(path.with_suffix(".npz"), pictures.read_bytes())
+        if (frames := store.record_path(each, folder).with_suffix(".npz")).exists():
+            store.write_in_one_piece(path.with_suffix(".npz"), frames.read_bytes())
     lines = [json.dumps(chosen[name]) + "\n" for name in order if name in chosen]
     store.write_in_one_piece(path, "".join(lines).encode())
     return path, len(lines), missing

@@ -16,7 +16,7 @@ import torch
 from tqdm import tqdm
 
 from lib import origin, store
-from lib.checkpoints import Budget
+from lib.checkpoints import Budget, Checkpoint
 from lib.provenance import code, commit, provenance
 from lib.runs import Place, resolve_device
 from lib.store import RunError
@@ -47,10 +47,11 @@ class Piece:
 class Measurement:
     """One experiment at one scale.
 
-    `measure(seeds, place, **settings)` returns the metrics of each of these seeds, as Python's own numbers and strings; NaN
-    where there is no value. Where it measures what was computed before, their `provenance` says where that comes from. It is
-    called with `stacked` seeds at a time, for every one of `arms`, which are the settings, and checks the budget of the place as
-    often as it can; with `on_cpu`, the device of the place is always the CPU. `seeds` is how many the scale has.
+    `measure(seeds, place, checkpoint, **settings)` returns the metrics of each of these seeds, as Python's own numbers and
+    strings; NaN where there is no value. Where it measures what was computed before, their `provenance` says where that comes
+    from. It is called with `stacked` seeds at a time, for every one of `arms`, which are the settings; checks the budget of the
+    place as often as it can, and may save in the checkpoint what it goes on from, which is deleted once there are records. With
+    `on_cpu`, the device of the place is always the CPU. `seeds` is how many the scale has.
     `dataset` and `precision` are what tables say of it.
     """
 
@@ -80,13 +81,13 @@ class Measurement:
             raise RunError(f"{self.name} is measured on the CPU, on whatever machine; device={name!r} is not possible")
         return torch.device("cpu") if self.on_cpu else device
 
-    def finish(self, place: Place) -> None:
-        """Called when a run has all its records: what else there is to be kept, beside them. Here nothing."""
+    def finish(self, pieces: list[Piece], place: Place) -> None:
+        """Called when these are measured, before they have records: what else is to be kept beside those. Here nothing."""
 
 
 def one_by_one(measure: Callable[..., pd.DataFrame]) -> Measure:
     """For measurements of a single seed in seconds: `measure(seed, **settings)` returns a data frame of metrics."""
-    return lambda seeds, place, **settings: [measure(seed, **settings).to_dict("list") for seed in seeds]
+    return lambda seeds, place, checkpoint, **settings: [measure(seed, **settings).to_dict("list") for seed in seeds]
 
 
 def run(
@@ -115,11 +116,14 @@ def run(
     with tqdm(total=len(pieces), initial=len(records), desc=measurement.name, disable=None) as bar:
         for group in _groups(missing, measurement.stacked):
             left.check()
-            for piece, record in zip(group, _measured(measurement, group, place), strict=True):
+            checkpoint = Checkpoint(folder / f"{group[0].id}.safetensors", code())
+            found = _measured(measurement, group, place, checkpoint)
+            measurement.finish(group, place)
+            for piece, record in zip(group, found, strict=True):
                 store.write_record(record, store.record_path(piece, folder))
                 records[piece.id] = record
+            checkpoint.delete()
             bar.update(len(group))
-    measurement.finish(place)
     return [records[piece.id] for piece in pieces]
 
 
@@ -134,11 +138,10 @@ def _groups(pieces: list[Piece], stacked: int) -> Iterable[list[Piece]]:
         yield from groups.values()
 
 
-def _measured(measurement: Measurement, pieces: list[Piece], place: Place) -> list[dict]:
-    start = time.perf_counter()
+def _measured(measurement: Measurement, pieces: list[Piece], place: Place, checkpoint: Checkpoint) -> list[dict]:
     settings = {name: value for name, value in pieces[0].arm.items() if name != "dataset"}
-    found = measurement.measure([piece.seed for piece in pieces], place, **settings)
-    seconds = round((time.perf_counter() - start) / len(pieces), 2)
+    found = measurement.measure([piece.seed for piece in pieces], place, checkpoint, **settings)
+    seconds = round(checkpoint.seconds / len(pieces), 2)
     about = provenance(place.device) | {"precision": measurement.precision, "stacked": len(pieces), "seconds": seconds}
     return [_record(piece, metrics, about) for piece, metrics in zip(pieces, found, strict=True)]
 

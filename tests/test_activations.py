@@ -1,10 +1,12 @@
 """Chapter 08: films of a layer of two units, what is measured in them, their pictures, records and claims."""
 
+import functools
 import itertools
 import json
 import math
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 import torch
 from browser import browser, page, watched  # noqa: F401
 from common import plain_fit
+from filelock import FileLock
 from scipy.special import expit
 from torch import nn
 
@@ -22,7 +25,7 @@ from lib import experiments as registry
 from lib.activations import claims, experiments, figures, film, frames, geometry, tables
 from lib.activations.animation import COLOURS, Animation
 from lib.activations.parameters import Activations
-from lib.checkpoints import Budget, OutOfTime
+from lib.checkpoints import Budget, Checkpoint, OutOfTime
 from lib.parameters import ParameterError, validate
 from lib.runs import Place
 from lib.store import RunError
@@ -165,7 +168,7 @@ def test_a_film_that_is_read_later_comes_from_where_it_was_trained(runs, monkeyp
     monkeypatch.setattr(film, "provenance", lambda device: {"commit": "of the reader"})
     assert first.provenance["data"] == {"mnist-5k": digits[0].sha256} and first.provenance["seconds"] > 0
     assert take(norm="none", epochs=2).provenance == first.provenance
-    (found,) = geometry.measure("mnist-5k", [3], here(), norm="none", epochs=1, **SETTINGS)
+    (found,) = geometry.measure("mnist-5k", [3], here(), Checkpoint(runs / "none"), norm="none", epochs=1, **SETTINGS)
     shorter = found["provenance"]
     assert 0 < shorter["seconds"] < first.provenance["seconds"] and shorter | {"seconds": 0} == first.provenance | {
         "seconds": 0
@@ -455,12 +458,17 @@ def test_a_cell_has_the_class_most_frequent_in_it():
 
 
 def test_frames_are_kept_and_read_again(pictures):
-    path = figure().frames(store.runs_root())
+    path = figure().path(store.runs_root())
     read = frames.Frames.read(path)
     assert all(np.array_equal(value, getattr(pictures, name)) for name, value in read.__dict__.items())
     whole = path.read_bytes()
-    path.write_bytes(whole[:-100])
-    with pytest.raises(RunError, match="Delete it and run again.*git checkout"):
+    middle = len(whole) // 2
+    for damaged in (whole[:-100], whole[:middle] + bytes(50) + whole[middle + 50 :]):
+        path.write_bytes(damaged)
+        with pytest.raises(RunError, match="Delete it and the record beside it.*git checkout"):
+            frames.Frames.read(path)
+    path.unlink()
+    with pytest.raises(RunError, match=f"is missing; delete {path.stem}.json"):
         frames.Frames.read(path)
     path.write_bytes(whole)
 
@@ -603,6 +611,29 @@ def test_frames_wait_for_the_films_of_their_seed(registered, monkeypatch, runs):
     assert not list(runs.glob("*.npz"))
 
 
+def test_frames_are_those_of_the_record_beside_them(registered, monkeypatch, runs):
+    measurements.run(figure(), [frames.SEED])
+    (path,) = runs.glob("*.npz")
+    first = path.read_bytes()
+    path.write_bytes(b"of another training")
+    path.with_suffix(".json").unlink()
+    measurements.run(figure(), [frames.SEED])
+    assert path.read_bytes() == first
+
+
+def test_films_are_of_the_data_in_the_folder_that_was_asked_for(registered, runs, tmp_path):
+    elsewhere = replace(figure(), dataset="elsewhere")
+    with pytest.raises(data.DataError, match="elsewhere"):
+        measurements.run(elsewhere, [0], data_root=tmp_path / "data")
+    for split in ("train", "test"):
+        digits = data.load("mnist-5k", split)
+        (tmp_path / "data" / "elsewhere").mkdir(parents=True, exist_ok=True)
+        np.save(tmp_path / "data" / "elsewhere" / f"{split}-images.npy", digits.images[:, 0].numpy())
+        np.save(tmp_path / "data" / "elsewhere" / f"{split}-labels.npy", digits.labels.numpy().astype(np.uint8))
+    measure = functools.partial(geometry.measure, "elsewhere")
+    assert measurements.run(replace(elsewhere, measure=measure), [0], data_root=tmp_path / "data")
+
+
 TWICE = """
 import sys, torch
 from lib import data
@@ -612,8 +643,10 @@ from lib.runs import Place
 from pathlib import Path
 digits = [data.load("mnist-5k", split) for split in ("train", "test")]
 place = Place(None, torch.device("cpu"), Path(sys.argv[1]), Budget())
+fit, calls = film.fit, []
+film.fit = lambda *networks, **settings: calls.append(1) or fit(*networks, **settings)
 seen = film.film(*digits, 3, place, norm="none", epochs=5, hidden="12-6-2-5", batch_size=20, lr=0.1, weight_decay=1e-3)
-print(len(seen.losses))
+print(len(seen.losses), len(calls))
 """
 
 
@@ -622,9 +655,19 @@ def test_two_processes_that_want_one_film_take_it_once(tmp_path):
         subprocess.Popen([sys.executable, "-c", TWICE, str(tmp_path)], stdout=subprocess.PIPE, cwd=store.REPOSITORY)
         for _ in "12"
     ]
-    assert [process.communicate()[0].split() for process in started] == [[b"5"], [b"5"]]
+    said = [process.communicate()[0].split() for process in started]
+    assert sorted(said) == [[b"5", b"0"], [b"5", b"1"]]
     (training,) = tmp_path.rglob("training.json")
     assert len(json.loads(training.read_text())["losses"]) == 5
+
+
+def test_films_of_several_seeds_are_taken_at_a_time(runs):
+    first = take(norm="none", epochs=0)
+    (lock,) = runs.rglob("lock")
+    with FileLock(lock):
+        digits = [data.load("mnist-5k", split) for split in ("train", "test")]
+        other = film.film(*digits, 4, here(Budget(time.time() + 60)), norm="none", epochs=0, **SETTINGS)
+    assert not torch.equal(first.snapshots[0].train, other.snapshots[0].train)
 
 
 def test_a_film_stops_in_time_and_goes_on(monkeypatch, tmp_path):

@@ -32,7 +32,7 @@ class Counting:
     def __init__(self, fails_at=None):
         self.calls, self.fails_at = [], fails_at
 
-    def measure(self, seeds, place, norm, depth=1):
+    def measure(self, seeds, place, checkpoint, norm, depth=1):
         if len(self.calls) == self.fails_at:
             raise KeyboardInterrupt
         assert isinstance(place.device, torch.device)
@@ -70,6 +70,24 @@ def test_a_run_that_is_stopped_goes_on_where_it_was():
         run(stopped.at())
     assert len(run(resumed.at())) == 6
     assert resumed.calls == [("batch", [2]), ("none", [2])]
+
+
+def test_what_was_begun_is_kept_until_there_are_records(folders, monkeypatch):
+    def begin(seeds, place, checkpoint, norm, depth=1):
+        checkpoint.save({}, {"seeds": seeds})
+        return Counting().measure(seeds, place, checkpoint, norm, depth)
+
+    measurement = replace(Counting().at(), measure=begin)
+
+    def full(record, path):
+        raise store.RunError("no space left")
+
+    with monkeypatch.context() as patch, pytest.raises(store.RunError, match="no space"):
+        patch.setattr(store, "write_record", full)
+        run(measurement)
+    assert [path.suffix for path in (folders / "runs").iterdir()] == [".safetensors"]
+    run(measurement)
+    assert {path.suffix for path in (folders / "runs").iterdir()} == {".json"}
 
 
 def test_seeds_may_be_chosen():

@@ -469,6 +469,23 @@ def test_one_evaluation_longer_than_the_budget_is_finished_in_several_runs(sweep
     assert record["metrics"] == undisturbed["metrics"]
 
 
+def test_what_is_under_way_is_kept_until_there_is_a_record(sweep, monkeypatch, tmp_path):
+    monkeypatch.setattr(runs, "WORTH_SAVING", 0.0)
+    monkeypatch.setattr(Checkpoint, "age", property(lambda checkpoint: 301.0))
+
+    def full(record, path):
+        if path.suffix == ".json":
+            raise RunError("no space left")
+        store.write_record(record, path)
+
+    with monkeypatch.context() as patch, pytest.raises(RunError, match="no space"):
+        patch.setattr(runs, "write_record", full)
+        sweep([VGG])
+    assert {".partial", ".evaluation"} <= {Path(name).suffix for name in left_over(tmp_path)}
+    sweep([VGG])
+    assert not {".partial", ".evaluation"} & {Path(name).suffix for name in left_over(tmp_path)}
+
+
 def test_a_budget_that_is_enough_changes_nothing(sweep, undisturbed, tmp_path):
     assert [results(record) for record in sweep(LONG, budget=3600)] == undisturbed
     assert left_over(tmp_path) == []

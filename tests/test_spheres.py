@@ -15,7 +15,7 @@ from lib.exercises import RIGHT
 from lib.parameters import ParameterError, validate
 from lib.provenance import code
 from lib.runs import Place
-from lib.spheres import claims, exercises, experiments, figures, tables
+from lib.spheres import claims, exercises, experiments, figures, tables, watching
 from lib.spheres.averages import EXACT, Averages, norm_layers
 from lib.spheres.parameters import Spheres
 from lib.spheres.points import EXTENT, PIXELS, bayes_accuracy, grid, noisy, packed, spheres, unpacked
@@ -29,6 +29,10 @@ CPU = torch.device("cpu")
 
 def here(folder, budget=None):
     return Place(None, CPU, folder, budget or Budget())
+
+
+def kept(folder):
+    return Checkpoint(folder / "checkpoint.safetensors", code())
 
 
 def orders(*seeds):
@@ -190,11 +194,19 @@ def test_the_same_weights_are_right_with_one_average_and_wrong_with_the_other():
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_what_is_measured_of_several_seeds_is_what_each_has_alone(norm, tmp_path):
-    settings = {"place": here(tmp_path), "norm": norm, "lr": 0.02, "epochs": 3, "units": UNITS, "test_points": 200}
+    settings = {
+        "place": here(tmp_path),
+        "checkpoint": kept(tmp_path),
+        "norm": norm,
+        "lr": 0.02,
+        "epochs": 3,
+        "units": UNITS,
+        "test_points": 200,
+    }
     together, alone = measure([4, 2], **settings), [measure([seed], **settings)[0] for seed in (4, 2)]
     for one, other in zip(together, alone, strict=True):
         assert one.keys() == other.keys() and one["epoch"] == [1, 2, 3]
-        for name in (name for name in one if not name.startswith("map ") and name != "provenance"):
+        for name in (name for name in one if not name.startswith("map ")):
             np.testing.assert_allclose(one[name], other[name], rtol=0.02, atol=0.5, err_msg=name)
 
 
@@ -202,7 +214,7 @@ def test_what_is_measured_of_several_seeds_is_what_each_has_alone(norm, tmp_path
 @pytest.mark.parametrize("steps", [30, 55, 100])  # an epoch has 20; networks are looked at after each
 def test_a_training_that_was_stopped_goes_on_bit_for_bit(norm, steps, tmp_path):
     settings = {"norm": norm, "lr": 0.02, "epochs": 6, "units": UNITS, "test_points": 200}
-    whole = measure([4, 2], here(tmp_path / "whole"), **settings)
+    whole = measure([4, 2], here(tmp_path), kept(tmp_path), **settings)
 
     class Stops(Budget):
         left = steps
@@ -213,18 +225,26 @@ def test_a_training_that_was_stopped_goes_on_bit_for_bit(norm, steps, tmp_path):
                 raise OutOfTime
 
     with pytest.raises(OutOfTime):
-        measure([4, 2], here(tmp_path, Stops()), **settings)
-    (saved,) = tmp_path.glob("*.safetensors")
-    assert Checkpoint(saved, code()).load()[1]["epoch"] >= steps // 22
-    resumed = measure([4, 2], here(tmp_path), **settings)
-    assert not saved.exists()
-    for one, other in zip(whole, resumed, strict=True):
-        assert one.pop("provenance") and other.pop("provenance")
-        assert json.dumps(one) == json.dumps(other)  # NaN equals NaN
+        measure([4, 2], here(tmp_path, Stops()), kept(tmp_path), **settings)
+    _, saved = kept(tmp_path).load()
+    assert saved["epoch"] == (steps - 1) // 21
+    resumed = kept(tmp_path)
+    assert json.dumps(measure([4, 2], here(tmp_path), resumed, **settings)) == json.dumps(whole)  # NaN equals NaN
+    assert resumed.seconds > saved["seconds"]
+    others = measure([4, 3], here(tmp_path), kept(tmp_path), **settings)
+    assert json.dumps(others[0]) == json.dumps(whole[0]) and json.dumps(others[1]) != json.dumps(whole[1])
+
+
+def test_a_training_is_saved_every_few_minutes(tmp_path, monkeypatch):
+    """What dies without a word goes on too."""
+    monkeypatch.setattr(watching, "EVERY", -1)
+    settings = {"norm": "batch", "lr": 0.02, "epochs": 2, "units": UNITS, "test_points": 200}
+    measure([4], here(tmp_path), kept(tmp_path), **settings)
+    assert kept(tmp_path).load()[1]["epoch"] == 2
 
 
 def test_measured_accuracies_are_those_of_torchs_own_networks(tmp_path):
-    (found,) = measure([5], here(tmp_path), "batch", lr=0.01, epochs=3, units=UNITS, test_points=200)
+    (found,) = measure([5], here(tmp_path), kept(tmp_path), "batch", lr=0.01, epochs=3, units=UNITS, test_points=200)
     points = Points([5], test_points=200)
     for kind, momentum in (("exponential", 0.1), ("cumulative", None)):
         alone = learn(momentum, 5, units=UNITS, epochs=3)
@@ -238,7 +258,7 @@ def test_measured_accuracies_are_those_of_torchs_own_networks(tmp_path):
 
 
 def test_the_first_epoch_with_all_points_right_is_found(tmp_path):
-    found = measure([0, 1], here(tmp_path), "batch", lr=0.05, epochs=12, units=60, test_points=100)
+    found = measure([0, 1], here(tmp_path), kept(tmp_path), "batch", lr=0.05, epochs=12, units=60, test_points=100)
     for own in found:
         for statistics in STATISTICS["batch"]:
             right = [epoch for epoch, value in zip(own["epoch"], own[f"accuracy {statistics}"], strict=True) if value == 100]

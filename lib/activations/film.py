@@ -90,7 +90,7 @@ def film(
     shelf = _Shelf(place.folder / "films" / name, about)
     wanted = [(0, BATCH)] * (norm == "batch") + [(epoch, RUNNING) for epoch in SNAPSHOTS if epoch <= epochs]
     if not shelf.has(wanted, epochs):
-        with alone(shelf.folder.with_suffix(".lock"), name, place.budget):
+        with alone(shelf.folder / "lock", name, place.budget):
             place.budget.restart()  # the wait is no work
             if not shelf.has(wanted, epochs):  # another process may have taken it meanwhile
                 network = network_of(train, seed, norm, hidden)

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 from lib import data, store
 from lib.activations.film import Snapshot, film
 from lib.activations.geometry import AXES, MIDDLE_EPOCH
-from lib.measurements import Measurement
+from lib.measurements import Measurement, Piece
 from lib.runs import Place
 from lib.trials import SCALES
 
@@ -54,22 +55,30 @@ class Frames:
         try:
             with np.load(path) as archive:
                 return cls(**archive)
-        except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        except FileNotFoundError:
+            record = path.with_suffix(".json")
+            raise store.RunError(f"{path} is missing; delete {record.name} beside it and run again to have both") from None
+        except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise store.RunError(
-                f"{path} is damaged ({error}). Delete it and run again; one in book/records is restored with `git checkout`"
+                f"{path} is damaged ({error}). Delete it and the record beside it and run again; one in book/records is restored with "
+                "`git checkout`"
             ) from error
 
 
 class Figure(Measurement):
     """A measurement of films, whose frames are kept beside the record of the last film of SEED."""
 
-    def finish(self, place: Place) -> None:
-        path = self.frames(place.folder)
-        if path.with_suffix(".json").exists() and not path.exists():
-            store.write_in_one_piece(path, frames(self, place).bytes())
+    def finish(self, pieces: list[Piece], place: Place) -> None:
+        if self._last in pieces:
+            store.write_in_one_piece(self.path(place.folder), frames(self, place).bytes())
 
-    def frames(self, folder: Path) -> Path:
-        return store.record_path(self.pieces([SEED])[-1], folder).with_suffix(".npz")
+    @property
+    def _last(self) -> Piece:
+        return self.pieces([SEED])[-1]
+
+    def path(self, folder: Path) -> Path:
+        """Of the frames in a run store."""
+        return store.record_path(self._last, folder).with_suffix(".npz")
 
 
 def frames(figure: Measurement, place: Place) -> Frames:
@@ -137,7 +146,7 @@ def at_the_largest_scale(figure: Figure) -> tuple[str, Frames]:
     for scale in reversed(SCALES):
         published = store.PUBLISHED / scale / f"{figure.name}.npz"
         if scale == figure.scale:
-            return scale, Frames.read(figure.frames(store.runs_root()))
+            return scale, Frames.read(figure.path(store.runs_root()))
         if published.exists():
             return scale, Frames.read(published)
     raise AssertionError(f"{figure.scale} is none of {SCALES}")

@@ -8,7 +8,7 @@ from scipy.spatial.distance import pdist
 
 from lib import data
 from lib.activations.film import Film, Snapshot, film
-from lib.checkpoints import Budget
+from lib.checkpoints import Budget, Checkpoint
 from lib.measurements import Metrics
 from lib.runs import Place
 
@@ -20,8 +20,8 @@ MIDDLE_EPOCH = 20  # of the picture in the middle
 CHANCE_LOSS = math.log(10)  # of a network that says a tenth for every class, in nats
 
 
-def measure(dataset: str, seeds: list[int], place: Place, **settings) -> list[Metrics]:
-    """The metrics of the films of these seeds; `settings` as in `film`."""
+def measure(dataset: str, seeds: list[int], place: Place, checkpoint: Checkpoint, **settings) -> list[Metrics]:
+    """The metrics of the films of these seeds; `settings` as in `film`. Films, which experiments share, have their own checkpoints."""
     train, test = (data.load(dataset, split, place.data_root, place.device) for split in ("train", "test"))
     place.budget.restart()  # to load data is no work
     films = [film(train, test, seed, place, **settings) for seed in seeds]

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from lib import data
 from lib.checkpoints import EVERY, Budget, Checkpoint, OutOfTime, under
 from lib.measurements import Metrics
-from lib.provenance import code
 from lib.runs import Place
 from lib.spheres.averages import EXACT, KINDS, Averages
 from lib.spheres.points import grid, packed
@@ -86,12 +85,12 @@ class Watch:
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         tensors |= {f"averages.{name}": value for name, value in self.averages.state().items()}
         tensors |= {f"order.{s}": generator.get_state() for s, generator in enumerate(self.order)}
-        seen = {"epoch": self.epoch, "rows": self.rows, "results": self.results}
+        seen = {"seeds": self.seeds, "epoch": self.epoch, "rows": self.rows, "results": self.results}
         return {name: value.clone() for name, value in tensors.items()}, copy.deepcopy(seen)
 
     def _resume(self, checkpoint: Checkpoint) -> None:
         tensors, seen = checkpoint.load() or ({}, {})
-        if seen:
+        if seen.get("seeds") == self.seeds:
             checkpoint.before = seen["seconds"]
             self.epoch, self.rows, self.results = seen["epoch"], seen["rows"], seen["results"]
             self.model.load_state_dict(under("model.", tensors))
@@ -131,6 +130,7 @@ class Watch:
 def measure(
     seeds: list[int],
     place: Place,
+    checkpoint: Checkpoint,
     norm: str,
     lr: float,
     epochs: int,
@@ -145,16 +145,12 @@ def measure(
     ones, in standard deviations of the margins, and for the epochs of MAPPED and the last `map …`; with batch norm also
     `lag … 1` and `lag … 2` (`Averages.lags`). `first …` is the first epoch seen with all training points right, NaN where there
     is none. `noisy …` is the accuracy on noisy test points after the last epoch, `noisy at first …` after the first one with
-    all training points right. Raises OutOfTime where the budget of the place is too small; the training then goes on from its
-    checkpoint in the folder of the place.
+    all training points right. Raises OutOfTime where the budget of the place is too small; the training then goes on from the
+    `checkpoint`.
     """
     watch = Watch(seeds, place.device, norm, gamma, units, test_points)
-    settings = (norm, gamma, lr, units, test_points, epochs, "seeds", *seeds)
-    checkpoint = Checkpoint(place.folder / f"circles-{'-'.join(map(str, settings))}.safetensors", code())
     watch.train(lr, epochs, place.budget, checkpoint)
-    checkpoint.delete()
-    about = {"provenance": {"seconds": round(checkpoint.seconds / len(seeds), 2)}}
     return [
-        {name: [row[name] for row in rows] for name in rows[0]} | result | about
+        {name: [row[name] for row in rows] for name in rows[0]} | result
         for rows, result in zip(watch.rows, watch.results, strict=True)
     ]
