@@ -4,10 +4,13 @@ import matplotlib.pyplot as plt
 import nbformat
 import pytest
 
+from lib import verdicts
 from lib.book import ROOT
+from lib.claims import judged
 from lib.dashboard import overview
 from lib.dashboard.chapters import CHAPTERS
-from lib.dashboard.rows import PUBLISHED
+from lib.dashboard.rows import INCONCLUSIVE, PUBLISHED
+from lib.empirical_results.claims import NO_DECAY
 from lib.paper import stated
 
 
@@ -57,3 +60,13 @@ def test_the_start_page_says_what_the_picture_shows(found):
         costs = [estimate.interval[0] > 0 for estimate in shown]
         gains = [estimate.interval[1] < 0 for estimate in shown]
         assert all(gains if "larger" in name else costs), name
+
+
+def test_the_start_page_says_what_is_left_without_weight_decay():
+    page = " ".join(" ".join(cell.source for cell in nbformat.read(ROOT / "book" / "intro.ipynb", 4).cells).split())
+    assert "its cost under attack stays on SVHN but is inconclusive on CIFAR-10" in page
+    (chapter,) = (one for one in CHAPTERS if one.file == "02-empirical-results")
+    results = chapter.results(["laptop"])
+    for claim in (claim for claim in NO_DECAY if "under BIM" in claim.text):
+        expected = verdicts.DIRECTION if claim.text.startswith("SVHN") else INCONCLUSIVE
+        assert judged(claim, results, "laptop")[1].startswith(expected), claim.text
