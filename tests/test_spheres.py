@@ -9,7 +9,7 @@ from common import solution
 from torch import nn
 
 from lib import claims as claim_tables
-from lib import data, report, store, verdicts
+from lib import report, store, verdicts
 from lib.checkpoints import Budget, Checkpoint, OutOfTime
 from lib.exercises import RIGHT
 from lib.parameters import ParameterError, validate
@@ -19,7 +19,7 @@ from lib.spheres import claims, exercises, experiments, figures, tables, watchin
 from lib.spheres.averages import EXACT, Averages, norm_layers
 from lib.spheres.parameters import Spheres
 from lib.spheres.points import EXTENT, PIXELS, bayes_accuracy, grid, noisy, packed, spheres, unpacked
-from lib.spheres.training import NORMS, Points, circles, learn, network, train
+from lib.spheres.training import NORMS, Points, circles, learn, network, orders, train
 from lib.spheres.watching import STATISTICS, accuracy, decisions, margins, measure
 from lib.stack import side_by_side
 
@@ -33,10 +33,6 @@ def here(folder, budget=None):
 
 def kept(folder):
     return Checkpoint(folder / "checkpoint.safetensors", code())
-
-
-def orders(*seeds):
-    return [data.generator(seed, "order") for seed in seeds]
 
 
 UNITS = 20
@@ -129,7 +125,7 @@ def watched(seeds, norm="batch", lr=0.01, epochs=3):
     networks = [network(norm, seed, UNITS) for seed in seeds]
     model, points = side_by_side(networks), Points(seeds, test_points=10)
     averages = Averages(model)
-    learning = train(model, averages, points.train, points.train_labels, orders(*seeds), lr)
+    learning = train(model, averages, points.train, points.train_labels, orders(seeds), lr)
     found = [next(learning) for _ in range(epochs)]
     model.unstack(networks)
     return model, averages, networks, points, found
@@ -274,7 +270,7 @@ def test_the_order_of_the_points_does_not_depend_on_the_network():
     networks = [network("none", 7, UNITS)]
     points = Points([7], test_points=1)
     model = side_by_side(networks)
-    loss, right = next(train(model, Averages(model), points.train, points.train_labels, orders(7), lr=0.0))
+    loss, right = next(train(model, Averages(model), points.train, points.train_labels, orders([7]), lr=0.0))
     expected = nn.functional.cross_entropy(networks[0](points.train[0]), points.train_labels).detach()
     assert float(loss) == pytest.approx(float(expected), rel=1e-5)
     assert float(right) == pytest.approx(float(accuracy(margins(networks[0], points.train[0]), points.train_labels)))
@@ -304,7 +300,7 @@ def test_the_books_records_are_what_this_code_measures():
         settings = record["trial"]["settings"]
         norm, lr, gamma = settings["norm"], settings["lr"], settings.get("gamma", "ones")
         points, model = Points([0], test_points=1), side_by_side([network(norm, 0, gamma=gamma)])
-        loss, right = next(train(model, Averages(model), points.train, points.train_labels, orders(0), lr))
+        loss, right = next(train(model, Averages(model), points.train, points.train_labels, orders([0]), lr))
         assert record["metrics"]["loss"][0] == pytest.approx(float(loss), rel=1e-3)
         assert record["metrics"]["accuracy batch"][0] == pytest.approx(float(right), abs=0.5)
 

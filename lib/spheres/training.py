@@ -61,6 +61,11 @@ class Points:
         return torch.stack([own for own, _ in drawn]), drawn[0][1]
 
 
+def orders(seeds: list[int]) -> list[torch.Generator]:
+    """What each seed shuffles its training points with."""
+    return [data.generator(seed, "order") for seed in seeds]
+
+
 def train(
     model: nn.Module,
     averages: Averages,

@@ -6,13 +6,12 @@ import math
 import torch
 from torch import Tensor, nn
 
-from lib import data
 from lib.checkpoints import EVERY, Budget, Checkpoint, OutOfTime, under
 from lib.measurements import Metrics
 from lib.runs import Place
 from lib.spheres.averages import EXACT, KINDS, Averages
 from lib.spheres.points import grid, packed
-from lib.spheres.training import GAMMAS, TEST_POINTS, UNITS, Points, network, train
+from lib.spheres.training import GAMMAS, TEST_POINTS, UNITS, Points, network, orders, train
 from lib.stack import side_by_side
 
 STATISTICS = {  # of batch norm in evaluation: which means and which variances
@@ -54,7 +53,7 @@ class Watch:
         self.points = Points(seeds, test_points=test_points).to(device)
         self.networks = [network(norm, seed, units, gamma=gamma).to(device).eval() for seed in seeds]
         self.model = side_by_side(self.networks)
-        self.averages, self.order = Averages(self.model), [data.generator(seed, "order") for seed in seeds]
+        self.averages, self.order = Averages(self.model), orders(seeds)
         self.epoch = 0
         self.rows: list[list[dict]] = [[] for _ in seeds]
         nothing = {f"{what} {name}": math.nan for name in self.statistics for what in ("first", "noisy at first")}
